@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading the execution log of a job: what an entry says, which run it is, whether it changed, and what to ask next.
+// Pure; any thread.
+#ifndef RULES_RUNLOG_H
+#define RULES_RUNLOG_H
+
+#include "rules/command.h"
+#include "rules/json.h"
+
+#define RUNLOG_STATE_BYTES     32
+#define RUNLOG_LIMIT_FIRST     25    // log entries asked for at least
+#define RUNLOG_LIMIT_MAX       5000  // and at most
+#define RUNLOG_SINCE_MARGIN_MS 60000 // asked for so much before the earliest start that we know of
+
+enum run_outcome { RUN_NONE, RUN_SUCCEEDED, RUN_PARTIAL, RUN_FAILED, RUN_CANCELED, RUN_UNKNOWN };
+const char *run_outcome_text(enum run_outcome outcome); // "succeeded", …; "" for RUN_NONE
+
+struct runlog_entry {
+    struct span raw; // the entry's own text
+    char execution_id[COMMAND_ID_BYTES];
+    char state[RUNLOG_STATE_BYTES];                               // the API's word, cut when longer
+    int64_t started_ms;                                           // runStartedAt, -1 when absent or no time
+    struct span summary;                                          // executionSummary's own text, empty when absent
+    int64_t succeeded, failed, timed_out, in_progress, remaining; // 0 when absent
+    bool has_summary;
+    struct json_value context; // templateContext (a JSON string value), type JSON_NULL when absent
+    uint64_t digest;           // of the raw text: equal means unchanged
+};
+
+// What is left when a run's words are judged: completed with failed or timed-out iterations is partial; completed
+// succeeded; errored failed; canceled canceled; anything else is not final: RUN_NONE.
+enum run_outcome runlog_outcome(const struct runlog_entry *entry);
+// 0..100 done of all iterations, -1 when the entry has no summary; 100 only when nothing remains.
+int runlog_progress(const struct runlog_entry *entry);
+
+// Calls each for every usable entry of a log answer, in the answer's order (newest first, by the documentation). An
+// element that is no object or has no valid resourceJobExecutionId is counted in *skipped (may be NULL), not passed on.
+// STATUS_INVALID when body is no JSON array. *count gets the number of elements.
+enum status runlog_parse(struct span body, void (*each)(void *context, const struct runlog_entry *entry), void *context,
+                         size_t *count, size_t *skipped);
+
+// Whether the entry's context has marker_key: marker as a top-level member, however the API re-serialised it.
+bool runlog_has_marker(const struct runlog_entry *entry, const char *marker_key, const char *marker);
+
+// The next question to a job's log.
+struct runlog_plan {
+    int64_t since_ms; // by the API's clock
+    uint32_t limit;
+};
+
+struct runlog_want {
+    uint32_t open_runs;        // that we wait for
+    int64_t earliest_start_ms; // by the API's clock, the earliest of them
+    uint32_t last_limit;       // 0: first poll
+    uint32_t last_count;       // entries that the last answer had
+    bool missing;              // an open run was in none of the last answer's entries
+    uint32_t refused_limit;    // the smallest limit that the API refused, 0: none
+};
+
+// since reaches RUNLOG_SINCE_MARGIN_MS before the earliest; limit has room for all open runs and as many again, doubles
+// when the last page was full and something was missing, stays below refused_limit, within the two bounds above.
+struct runlog_plan runlog_next(const struct runlog_want *want);
+// True when the page cannot have cut anything off: fewer entries than asked for.
+bool runlog_page_complete(uint32_t limit, size_t count);
+// The time to the next poll: min_ms after a change, else half as long again as last time, at most max_ms.
+int64_t runlog_interval_ms(int64_t last_ms, bool changed, int64_t min_ms, int64_t max_ms);
+
+#endif
