@@ -248,18 +248,14 @@ static void note_published(struct ticket *ticket, const char *reason)
 
 static void take_published_5(void *context, MQTTAsync_successData5 *data)
 {
-    struct ticket *ticket = context;
     (void)data;
-    note_published(ticket->mqtt, ticket->id, "");
-    free(ticket);
+    note_published(context, "");
 }
 
 static void take_published_311(void *context, MQTTAsync_successData *data)
 {
-    struct ticket *ticket = context;
     (void)data;
-    note_published(ticket->mqtt, ticket->id, "");
-    free(ticket);
+    note_published(context, "");
 }
 
 static void take_publish_failed_5(void *context, MQTTAsync_failureData5 *data)

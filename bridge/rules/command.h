@@ -3,9 +3,11 @@
 // Pure; any thread.
 //
 //   READY -> SENT -> DONE | REFUSED | RETRY_WAIT | AMBIGUOUS
-//   RETRY_WAIT -> READY ; AMBIGUOUS -> DONE | READY | UNKNOWN | REFUSED
-//   READY | RETRY_WAIT -> EXPIRED | CANCELED | REFUSED
-//   SENT | AMBIGUOUS -> FOLLOWING (a followed execute that the API did) -> FINISHED
+//   READY -> DONE                       (an answer that needs no call)
+//   READY | RETRY_WAIT -> EXPIRED | CANCELED | REFUSED ;  RETRY_WAIT -> READY
+//   AMBIGUOUS -> DONE | READY | UNKNOWN | REFUSED | EXPIRED
+//   SENT | AMBIGUOUS -> FOLLOWING       (a followed execute that the API did)
+//   FOLLOWING -> FINISHED
 //
 // A command is inserted as READY: the commit of the row is the JOURNALED point, there is no row before it.
 // SENT is committed before the request leaves, so that after a crash READY was surely not sent and SENT is ambiguous.
@@ -51,14 +53,15 @@ enum command_state {
 #define COMMAND_LOGS_LIMIT_MAX 10000
 #define COMMAND_ID_BYTES       25 // 24 hex digits and NUL
 
-const char *action_text(enum action action); // the API's own word
+const char *action_text(enum action action); // the API's own word, static; "?" when it is none of them
 bool action_parse(struct span text, enum action *action);
 // A barrier waits for everything before it in its job and holds everything behind it: patch and delete.
 bool action_is_barrier(enum action action);
 // Sending it a second time changes nothing more: all but execute.
 bool action_is_repeatable(enum action action);
 
-const char *command_state_text(enum command_state state); // "ready", "sent", …
+// "ready", "sent", "retryWait", …; "?" for a number that this version does not know.
+const char *command_state_text(enum command_state state);
 bool command_state_parse(struct span text, enum command_state *state);
 bool command_move_legal(enum command_state from, enum command_state to);
 // It will not move any more.
