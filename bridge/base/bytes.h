@@ -40,6 +40,7 @@ char *span_dup(struct span span);
 void bytes_init(struct bytes *bytes, size_t max_bytes);
 void bytes_free(struct bytes *bytes);  // back to the state after bytes_init
 void bytes_clear(struct bytes *bytes); // keeps the memory, forgets content and failure
+// An append is whole or it fails. What is appended must not lie inside the buffer itself: it may move.
 void bytes_add(struct bytes *bytes, const void *data, size_t len);
 void bytes_add_span(struct bytes *bytes, struct span span);
 void bytes_add_text(struct bytes *bytes, const char *text);

@@ -18,6 +18,7 @@ struct handoff {
     size_t head;
     size_t count;
     bool closed;
+    bool woken;                  // a wake that no take has used up yet
     void (*ring)(void *context); // called without the lock, after the queue went from empty to not empty; may be NULL
     void *ring_context;
 };
@@ -30,8 +31,9 @@ enum status handoff_put(struct handoff *handoff, void *item);
 // Up to max items, in order of arrival. Waits at most timeout_ms (0: not at all; negative: for ever) for the first;
 // returns how many. Wakes with 0 when the queue is closed.
 size_t handoff_take(struct handoff *handoff, void **items, size_t max, int64_t timeout_ms);
-void handoff_close(
-    struct handoff *handoff); // puts fail from now on, waiting takers wake; what is inside can still be taken
-void handoff_wake(struct handoff *handoff); // makes one waiting taker return early
+// Puts fail from now on, a waiting taker wakes; what is inside can still be taken.
+void handoff_close(struct handoff *handoff);
+// Makes the waiting taker return early; kept for the next take when nobody waits, so that none is lost in between.
+void handoff_wake(struct handoff *handoff);
 
 #endif

@@ -51,17 +51,18 @@ enum command_state {
 #define COMMAND_LOGS_LIMIT_MAX 10000
 #define COMMAND_ID_BYTES       25 // 24 hex digits and NUL
 
-const char *action_text(enum action action); // the API's own word
+const char *action_text(enum action action); // the API's own word, static; "?" when it is none of them
 bool action_parse(struct span text, enum action *action);
 // A barrier waits for everything before it in its job and holds everything behind it: patch and delete.
 bool action_is_barrier(enum action action);
 // Sending it a second time changes nothing more: all but execute.
 bool action_is_repeatable(enum action action);
 
-const char *command_state_text(enum command_state state); // "ready", "sent", …
+// "ready", "sent", "retryWait", …; "?" for a number that this version does not know.
+const char *command_state_text(enum command_state state);
 bool command_state_parse(struct span text, enum command_state *state);
 bool command_move_legal(enum command_state from, enum command_state to);
-// It will not move any more: DONE counts as final only for a command that is not followed.
+// It need not move any more. DONE is final here: of an execute that is followed the caller knows that FOLLOWING comes.
 bool command_state_final(enum command_state state);
 
 // ^[A-Fa-f0-9]{24}$: the only ids that may go into a URL.

@@ -4,7 +4,7 @@
 // json_check() first; everything else expects text that passed it.
 //
 //   {"n": 12345678901234567890}   n's raw text stays those twenty digits
-//   {"a":1,"a":2}                 valid JSON; json_find gives the first, json_check_members refuses it
+//   {"a":1,"a":2}                 valid JSON; json_find gives the first; whoever must refuse it walks the members
 //
 // Pure; any thread.
 #ifndef RULES_JSON_H
@@ -12,26 +12,14 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "rules/json_check.h"
+#include "rules/json_write.h"
 #include <stdint.h>
-
-#define JSON_DEPTH_MAX 64 // arrays and objects inside one another, the outermost counted
-
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
-
-struct json_value {
-    enum json_type type;
-    struct span raw; // the value's text without surrounding white space; strings with their quotes
-};
 
 struct json_iter {
     const char *at;
     const char *end;
 };
-
-// STATUS_OK when text is exactly one JSON value of RFC 8259 (white space around it is allowed), valid UTF-8
-// without surrogates or overlong forms, at most JSON_DEPTH_MAX deep; value is set. STATUS_INVALID else, with the
-// byte offset of the first wrong byte in *error_at (may be NULL) and a phrase in *why (may be NULL; static).
-enum status json_check(struct span text, struct json_value *value, size_t *error_at, const char **why);
 
 // Walks the members of an object or the elements of an array that passed json_check.
 struct json_iter json_iter(struct json_value container);
@@ -50,14 +38,6 @@ size_t json_string_length(struct json_value string);
 // An integer literal within int64 ("30", "-1"; not "30.0", not "3e1"); false else.
 bool json_int64(struct json_value number, int64_t *out);
 bool json_bool(struct json_value value, bool *out);
-
-// Appends text as a JSON string with quotes. Bytes that are no valid UTF-8 become U+FFFD.
-void json_put_string(struct bytes *out, struct span text);
-// ,"name":  (the comma only when the last byte of out is not '{' or '['); what follows is the value.
-void json_put_key(struct bytes *out, const char *name);
-void json_put_member_text(struct bytes *out, const char *name, struct span text);
-void json_put_member_int(struct bytes *out, const char *name, int64_t number);
-void json_put_member_raw(struct bytes *out, const char *name, struct span raw);
 
 // True when all of text is valid UTF-8 (RFC 3629).
 bool json_utf8_valid(struct span text);

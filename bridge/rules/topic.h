@@ -9,7 +9,8 @@
 
 #define TOPIC_MAX_BYTES 1024 // of a topic or filter that we accept, send or subscribe to (MQTT allows 65535)
 
-// A topic name that may be published to: 1..TOPIC_MAX_BYTES, valid UTF-8, no '+', '#', NUL or other control character.
+// A topic name that may be published to: 1..TOPIC_MAX_BYTES, valid UTF-8, no '+', '#', NUL, other control character or
+// noncharacter (utf8_printable): a broker may close the connection over them.
 bool topic_name_valid(struct span name);
 // A subscription filter: as above, with '+' and '#' only where MQTT allows them.
 bool topic_filter_valid(struct span filter);
