@@ -11,7 +11,7 @@ static inline uint64_t digest_of(struct span text)
 {
     uint64_t digest = 0xcbf29ce484222325u;
     for (size_t i = 0; i < text.len; i++) {
-        digest = (digest ^ (unsigned char) text.at[i]) * 0x100000001b3u;
+        digest = (digest ^ (unsigned char)text.at[i]) * 0x100000001b3u;
     }
     return digest;
 }

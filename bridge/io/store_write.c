@@ -44,12 +44,12 @@ const char *const store_write_texts[] = {
                      " WHERE id = ?1 AND state = ?2",
     [WRITE_RUN] = "UPDATE commands SET state = ?3, run_state = ?4, seq = ?5, summary = ?6, entry_digest = ?7,"
                   " outcome = ?8, ended_ms = ?9 WHERE id = ?1 AND state = ?2",
-    [WRITE_PENDED] = "UPDATE commands SET flags = flags | 2, run_state = ?4, seq = ?5 WHERE id = ?1 AND state = ?2"
-                     " AND ?3 = state",
+    [WRITE_PENDED] = "UPDATE commands SET state = ?3, flags = flags | 2, run_state = ?4, seq = ?5"
+                     " WHERE id = ?1 AND state = ?2",
     [WRITE_OUTBOX_ADD] = "INSERT INTO outbox(topic, payload, correlation, retain, progress_of) VALUES(?,?,?,?,?)",
     [WRITE_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?",
     [WRITE_OUTBOX_SUPERSEDE] = "DELETE FROM outbox WHERE progress_of = ? AND progress_of IS NOT NULL AND id > ?",
-    [WRITE_PRUNE_LIST] = "SELECT id, topics, execution_id FROM commands WHERE id > ?1"
+    [WRITE_PRUNE_LIST] = "SELECT id, topics, execution_id, request_id FROM commands WHERE id > ?1"
                          " AND id < (SELECT max(id) FROM commands) AND state >= 6"
                          " AND coalesce(ended_ms, done_ms, arrived_ms) < ?2 ORDER BY id LIMIT ?3",
     [WRITE_PRUNE] = "DELETE FROM commands WHERE id = ?",
@@ -246,7 +246,7 @@ static void clear_retained(struct store_db *db, sqlite3_stmt *row)
     }
     struct bytes full;
     bytes_init(&full, TOPIC_MAX_BYTES + COMMAND_ID_BYTES);
-    route_put_execution(topic, span_of(execution_id), &full);
+    route_put_ids(topic, span_of((const char *)sqlite3_column_text(row, 3)), span_of(execution_id), &full);
     struct store_message *message =
         bytes_ok(&full) ? store_message_new(bytes_span(&full), SPAN_NONE, true, SPAN_NONE, 0) : NULL;
     if (message) {
