@@ -191,6 +191,9 @@ static enum MHD_Result begin(struct exchange *exchange)
 
 static enum MHD_Result go_on(struct exchange *exchange)
 {
+    if (exchange->phase != PHASE_READ && waits_are_ending(exchange->front->waits)) {
+        return MHD_NO; // to act before its time, because the program ends, would be what no fault asked for
+    }
     switch (exchange->phase) {
     case PHASE_READ:
         return begin(exchange);
