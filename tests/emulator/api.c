@@ -126,18 +126,18 @@ static void create(struct call *call)
 // body: whether there must be one, by which schema; where there is no schema there must be no body.
 static const struct {
     void (*act)(struct call *call);
-    bool has_body;
     enum schema schema;
+    bool has_body;
     bool on_collection;
 } ops[OP_COUNT] = {
-    [OP_EXECUTE] = {execute, true, SCHEMA_EXECUTE, false},
-    [OP_CANCEL_EXECUTION] = {cancel_execution, false, 0, false},
-    [OP_GET] = {get, false, 0, false},
-    [OP_LOGS] = {logs, false, 0, false},
-    [OP_PATCH] = {patch, true, SCHEMA_PATCH, false},
-    [OP_DELETE] = {delete_job, false, 0, false},
-    [OP_LIST] = {list, false, 0, true},
-    [OP_CREATE] = {create, true, SCHEMA_CREATE, true},
+    [OP_EXECUTE] = {execute, SCHEMA_EXECUTE, true, false},
+    [OP_CANCEL_EXECUTION] = {cancel_execution, 0, false, false},
+    [OP_GET] = {get, 0, false, false},
+    [OP_LOGS] = {logs, 0, false, false},
+    [OP_PATCH] = {patch, SCHEMA_PATCH, true, false},
+    [OP_DELETE] = {delete_job, 0, false, false},
+    [OP_LIST] = {list, 0, false, true},
+    [OP_CREATE] = {create, SCHEMA_CREATE, true, true},
 };
 
 static const struct token *find_token(struct call *call)

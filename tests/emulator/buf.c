@@ -57,9 +57,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
 void buf_comma(struct buf *buf)
 {
-    char last = buf->bytes > 0 ? buf->text[buf->bytes - 1] : '[';
-
-    if (last != '{' && last != '[') {
+    if (buf->bytes > 0 && buf->text[buf->bytes - 1] != '{' && buf->text[buf->bytes - 1] != '[') {
         buf_add(buf, ",", 1);
     }
 }

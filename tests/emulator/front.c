@@ -51,10 +51,11 @@ static void log_request(const struct exchange *exchange, const struct audit_requ
             (unsigned long long)entry->connection);
 }
 
-// The connection's number is kept in the place that libmicrohttpd has for a pointer of ours.
 static uint64_t connection_number(struct MHD_Connection *connection)
 {
-    return (uint64_t)(uintptr_t)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    const uint64_t *number = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+    return *number;
 }
 
 // status: what the client gets, 0 for nothing.
@@ -87,7 +88,7 @@ static enum MHD_Result cut(const struct exchange *exchange)
     struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
     if (exchange->hit.cut == CUT_RESET) {
-        connect(info->connect_fd, &nowhere, sizeof nowhere);
+        (void)connect(info->connect_fd, &nowhere, sizeof nowhere);
     }
     return MHD_NO;
 }
@@ -190,6 +191,9 @@ static enum MHD_Result begin(struct exchange *exchange)
 
 static enum MHD_Result go_on(struct exchange *exchange)
 {
+    if (exchange->phase != PHASE_READ && waits_are_ending(exchange->front->waits)) {
+        return MHD_NO; // to act before its time, because the program ends, would be what no fault asked for
+    }
     switch (exchange->phase) {
     case PHASE_READ:
         return begin(exchange);
@@ -250,10 +254,16 @@ static void number_connection(void *closure, struct MHD_Connection *connection, 
                               enum MHD_ConnectionNotificationCode what)
 {
     struct front *front = closure;
+    uint64_t *number = *kept;
 
     (void)connection;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *kept = (void *)(uintptr_t)(atomic_fetch_add(&front->connections, 1) + 1);
+        number = memory_zeroed(1, sizeof *number);
+        *number = atomic_fetch_add(&front->connections, 1) + 1;
+        *kept = number;
+    } else {
+        free(number);
+        *kept = NULL;
     }
 }
 
@@ -271,8 +281,8 @@ static void log_trouble(void *closure, const char *format, va_list list)
 static struct MHD_Daemon *start_daemon(struct front *front, const struct front_options *options)
 {
     struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->tls_cert},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->tls_key},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, options->tls_cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, options->tls_key},
         {MHD_OPTION_END, 0, NULL},
     };
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK |

@@ -11,8 +11,8 @@ struct front;
 
 struct front_options {
     int listen_fd;
-    const char *tls_cert; // PEM text; NULL for plain HTTP
-    const char *tls_key;
+    char *tls_cert; // PEM text; NULL for plain HTTP
+    char *tls_key;
     bool verbose; // a line on stderr for each request
 };
 

@@ -68,7 +68,9 @@ void http_fail(struct http_reply *reply, unsigned status, const char *type, cons
     buf_puts(&reply->body, "}");
     // A message repeats names that the caller gave, cut somewhere: what is not ASCII may be no UTF-8 any more.
     for (; at < reply->body.bytes; at++) {
-        reply->body.text[at] = (unsigned char)reply->body.text[at] < 0x80 ? reply->body.text[at] : '?';
+        if ((unsigned char)reply->body.text[at] >= 0x80) {
+            reply->body.text[at] = '?';
+        }
     }
 }
 

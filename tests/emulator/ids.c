@@ -78,7 +78,8 @@ static void grow(struct idmap *map)
     map->used = 0;
     for (size_t i = 0; i < old.room; i++) {
         if (old.slots[i].thing) {
-            idmap_put(map, old.slots[i].id, old.slots[i].thing);
+            *find_slot(map, old.slots[i].id) = old.slots[i];
+            map->used++;
         }
     }
     free(old.slots);

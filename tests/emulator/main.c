@@ -81,8 +81,8 @@ static int serve(struct world *world, const struct args *args, const struct addr
 
     if (front && (control || !args->control)) {
         print_addresses(args, addresses);
-        while (sigwait(set, &number) != 0) {
-            continue;
+        while (sigwait(set, &number) == EINTR) {
+            number = 0;
         }
     } else {
         fprintf(stderr, "losant-emulator: cannot serve%s\n", args->tls_cert ? " (are certificate and key PEM?)" : "");

@@ -55,7 +55,7 @@ static int split_path(const char *path, struct segment segments[SEGMENTS_MAX])
 
 static bool is_word(const struct segment *segment, const char *word)
 {
-    return segment->bytes == strlen(word) && memcmp(segment->text, word, segment->bytes) == 0;
+    return segment->text && segment->bytes == strlen(word) && memcmp(segment->text, word, segment->bytes) == 0;
 }
 
 static void match_op(enum op op, const char *method, int count, const struct segment *segments, struct op_route *route)
@@ -72,7 +72,7 @@ static void match_op(enum op op, const char *method, int count, const struct seg
 
 void op_find(const char *method, const char *path, struct op_route *route)
 {
-    struct segment segments[SEGMENTS_MAX];
+    struct segment segments[SEGMENTS_MAX] = {{0}};
     int count = split_path(path, segments);
 
     *route = (struct op_route){.op = OP_COUNT};

@@ -13,7 +13,6 @@ enum kind { KIND_ID, KIND_INTEGER, KIND_FLAG, KIND_WORD, KIND_TEXT };
 #define IN(op)    (1u << (op))
 #define IN_ALL    UINT32_MAX
 #define OFFSET(m) offsetof(struct query, m)
-#define NOWHERE   SIZE_MAX
 
 static const char *const sort_fields[] = {"name",         "id", "creationDate", "lastUpdated", "lastExecutionRequested",
                                           "resourceType", NULL};
@@ -30,9 +29,9 @@ static const struct rule {
     int64_t max;
     const char *const *words;
 } rules[] = {
-    {"_actions", IN_ALL, KIND_FLAG, NOWHERE, 0, 0, NULL},
-    {"_links", IN_ALL, KIND_FLAG, NOWHERE, 0, 0, NULL},
-    {"_embedded", IN_ALL, KIND_FLAG, NOWHERE, 0, 0, NULL},
+    {"_actions", IN_ALL, KIND_FLAG, OFFSET(ignored), 0, 0, NULL},
+    {"_links", IN_ALL, KIND_FLAG, OFFSET(ignored), 0, 0, NULL},
+    {"_embedded", IN_ALL, KIND_FLAG, OFFSET(ignored), 0, 0, NULL},
     {"executionId", IN(OP_CANCEL_EXECUTION), KIND_ID, OFFSET(execution_id), 0, 0, NULL},
     {"limit", IN(OP_LOGS), KIND_INTEGER, OFFSET(log.limit), 1, INT64_MAX, NULL},
     {"since", IN(OP_LOGS), KIND_INTEGER, OFFSET(log.since_ms), 0, INT64_MAX, NULL},
@@ -57,16 +56,14 @@ static size_t find_rule(enum op op, const char *name)
     return at;
 }
 
-static const char *read_flag(const struct rule *rule, const char *value, char *member)
+static const char *read_flag(const char *value, char *member)
 {
     bool flag = strcmp(value, "true") == 0;
 
     if (!flag && strcmp(value, "false") != 0) {
         return "must be true or false";
     }
-    if (rule->offset != NOWHERE) {
-        memcpy(member, &flag, sizeof flag);
-    }
+    memcpy(member, &flag, sizeof flag);
     return NULL;
 }
 
@@ -109,7 +106,7 @@ static bool is_utf8(const char *text)
 
 static const char *read_value(const struct rule *rule, const char *value, struct query *query)
 {
-    char *member = rule->offset == NOWHERE ? NULL : (char *)query + rule->offset;
+    char *member = (char *)query + rule->offset;
 
     if (!value) {
         return "has no value";
@@ -120,7 +117,7 @@ static const char *read_value(const struct rule *rule, const char *value, struct
     case KIND_INTEGER:
         return read_integer(rule, value, member);
     case KIND_FLAG:
-        return read_flag(rule, value, member);
+        return read_flag(value, member);
     case KIND_WORD:
         return read_word(rule, value, member);
     case KIND_TEXT:

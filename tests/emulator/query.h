@@ -17,6 +17,7 @@ struct query {
     char execution_id[ID_SIZE];
     struct model_log_query log;
     bool include_workflows;
+    bool ignored; // what the clients send with every call, and has no effect here
     const char *sort_field;
     const char *sort_direction;
     int64_t page;

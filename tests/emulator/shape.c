@@ -15,7 +15,8 @@ static const char *read_number(const struct shape *shape, const cJSON *item, cha
 {
     double number = cJSON_IsNumber(item) ? item->valuedouble : NAN;
 
-    if (!(number >= shape->min && number <= shape->max) || (shape->kind == SHAPE_INTEGER && floor(number) != number)) {
+    if (!(number >= shape->min && number <= shape->max) ||
+        (shape->kind == SHAPE_INTEGER && (double)(int64_t)number != number)) {
         snprintf(hint, hint_bytes, "must be %s from %.0f to %.0f",
                  shape->kind == SHAPE_INTEGER ? "an integer" : "a number", shape->min, shape->max);
         return hint;

@@ -142,7 +142,7 @@ static void resume_all(struct waits *waits)
     pthread_mutex_unlock(&waits->lock);
 }
 
-static bool is_ending(struct waits *waits)
+bool waits_are_ending(struct waits *waits)
 {
     bool ending;
 
@@ -158,7 +158,7 @@ static void *run_waits(void *closure)
     struct epoll_event events[EVENTS_MAX];
     uint64_t rings;
 
-    while (!is_ending(waits)) {
+    while (!waits_are_ending(waits)) {
         int count = epoll_wait(waits->epoll_fd, events, EVENTS_MAX, resume_due(waits));
 
         for (int i = 0; i < count; i++) {

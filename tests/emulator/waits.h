@@ -20,6 +20,9 @@ bool waits_hold(struct waits *waits, struct MHD_Connection *connection, int64_t 
 // The same until the client has closed its side.
 bool waits_hold_until_closed(struct waits *waits, struct MHD_Connection *connection);
 
+// Whether waits_end() was called: what is resumed then has not waited its time. Any thread.
+bool waits_are_ending(struct waits *waits);
+
 // Resumes all and refuses new ones from now on; libmicrohttpd must not be stopped with suspended connections. Main
 // thread.
 void waits_end(struct waits *waits);
