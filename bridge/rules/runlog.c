@@ -4,6 +4,7 @@
 #include "rules/runlog.h"
 
 #include "base/clock.h"
+#include <stdio.h>
 #include <string.h>
 
 #define FNV_OFFSET    UINT64_C(14695981039346656037)
@@ -124,7 +125,7 @@ static bool read_entry(struct json_value element, struct runlog_entry *entry)
     if (element.type != JSON_OBJECT || !command_id_valid(id)) {
         return false;
     }
-    memcpy(entry->execution_id, id.at, id.len); // 24 of 25 bytes; the last is zero already
+    snprintf(entry->execution_id, sizeof entry->execution_id, "%.*s", (int)id.len, id.at);
     read_state(element, entry->state);
     read_summary(element, entry);
     struct span started = plain_member(element, "runStartedAt");
