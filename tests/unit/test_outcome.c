@@ -227,6 +227,7 @@ static void errors_speak_the_apis_words_or_ours(void **state)
         {422, "{\"type\":\"T\",\"message\":\"m\"", "Http422", "the API answered with status 422"},
         {503, "<html>busy</html>", "Http503", "the API answered with status 503"},
         {500, "", "Http500", "the API answered with status 500"},
+        {100, "{\"type\":\"T\",\"message\":\"m\"}", "Http100", "the API answered with status 100"},
         {999, "", "Http999", "the API answered with status 999"},
         {-5, "", "Http-5", "the API answered with status -5"},
     };
