@@ -17,6 +17,8 @@
 
 // Stands for {executionId} in an expanded reply topic until the id is known: no topic may contain it.
 #define ROUTE_EXECUTION_MARK '\x1f'
+// The same for {requestId} where the sender gave none: the bridge's own id is known once the command is in the journal.
+#define ROUTE_REQUEST_MARK '\x1e'
 
 struct route_captures {
     size_t count;
@@ -24,32 +26,39 @@ struct route_captures {
     struct span values[ROUTE_CAPTURES_MAX]; // into the topic
 };
 
-// A filter pattern of a route: captures and '+' (an unnamed level) anywhere, '#' only at the end, each name once,
-// [A-Za-z_][A-Za-z0-9_]* each. STATUS_INVALID with a phrase in *why (static) else.
+// A filter pattern of a route: captures and '+' (an unnamed level), each a whole level anywhere, '#' only at the end,
+// each name once, [A-Za-z_][A-Za-z0-9_]* each; requestId, executionId and payload are taken. STATUS_INVALID with a
+// phrase in *why (static) else.
 enum status route_check_filter(struct span pattern, const char **why);
 // A template of a reply topic: {name} must be a capture of filter, or (allow_ids) requestId or executionId.
-// On failure *why is a phrase and *which the offending name.
+// STATUS_INVALID with a phrase in *why (static) and the offending name in *which (empty when it is none) else.
 enum status route_check_template(struct span text, struct span filter, bool allow_ids, const char **why,
                                  struct span *which);
 // The same for a context template: {payload} is allowed too, a name that is neither a capture nor payload is an error,
-// and JSON's own braces are told apart: only '{' identifier '}' without white space or quotes is a placeholder.
+// and JSON's own braces are told apart: only '{' identifier '}' without white space or quotes is a placeholder. What is
+// no JSON object with any value put in is an error, too. STATUS_NO_MEMORY is possible.
 enum status route_check_context(struct span text, struct span filter, const char **why, struct span *which);
 
 // Whether topic matches pattern; fills captures (borrowing from both). An empty level is captured as "" and matches.
+// As with a '+', a capture at the beginning never matches a topic that begins with '$'.
 bool route_match(struct span pattern, struct span topic, struct route_captures *captures);
 // The value of one capture; false when there is none of that name.
 bool route_capture(const struct route_captures *captures, const char *name, struct span *value);
 
-// Appends the template with its captures put in; {requestId} becomes request_id with '/', '+', '#' and control
-// characters as '_'; {executionId} becomes ROUTE_EXECUTION_MARK.
-// STATUS_TOO_LARGE / STATUS_INVALID when the result is no valid topic name.
+// Appends the template with its captures put in; {requestId} becomes request_id with '/', '+', '#' and what no topic
+// may contain as '_' (an empty one: ROUTE_REQUEST_MARK); {executionId} becomes ROUTE_EXECUTION_MARK. STATUS_INVALID
+// when the result is no valid topic name, or a capture would make it begin with '$' (those topics are the broker's
+// own); STATUS_TOO_LARGE when it is too long with an execution id in it, or out refuses it. What was appended until
+// then stays in out.
 enum status route_expand_topic(struct span text, const struct route_captures *captures, struct span request_id,
                                struct bytes *out);
-// Puts the execution id where ROUTE_EXECUTION_MARK stands.
-void route_put_execution(struct span topic, struct span execution_id, struct bytes *out);
-// Appends the context with captures and {payload} put in. A capture inside quotes is escaped for JSON; {payload} is the
-// message verbatim when it is JSON by json_check, else as a JSON string (invalid UTF-8: STATUS_INVALID), an empty
-// message is null. STATUS_INVALID when the result is not one JSON object.
+// Appends the topic with the ids where their marks stand.
+void route_put_ids(struct span topic, struct span request_id, struct span execution_id, struct bytes *out);
+// Appends the context with captures and {payload} put in. Inside quotes both are escaped for JSON. Outside of them a
+// capture must be one JSON value by itself (so that a topic cannot bring members of its own: "1,\"admin\":true"), and
+// {payload} is the message verbatim when it is JSON by json_check, else as a JSON string; an empty message is null.
+// STATUS_INVALID when a value is no valid UTF-8 or the result is not one JSON object; STATUS_TOO_LARGE when out refuses
+// it.
 enum status route_expand_context(struct span text, const struct route_captures *captures, struct span payload,
                                  struct bytes *out);
 // Appends a text that is the same for the same captures and for no other (length-prefixed values): the scope of a
