@@ -5,8 +5,8 @@
 #include "rules/outcome.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "rules/json.h"
-#include "rules/utf8.h"
 #include <stdio.h>
 #include <string.h>
 

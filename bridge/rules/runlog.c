@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
