@@ -6,7 +6,7 @@
 #include "flow/dispatch_internal.h"
 #include "rules/json.h"
 #include "rules/translate.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

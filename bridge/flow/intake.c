@@ -9,7 +9,7 @@
 #include "rules/reply.h"
 #include "rules/route.h"
 #include "rules/translate.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
