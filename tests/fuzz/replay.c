@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUT_MAX_BYTES (1024 * 1024)
+#define INPUT_MAX_BYTES 1048576
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
