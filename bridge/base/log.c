@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REPEATS_MAX       32 // kinds of warnings and errors that are watched at once
+#define REPEATS_MAX       32                           // kinds of warnings and errors that are watched at once
+#define OVERDUE_MS        (INT64_C(2) * LOG_REPEAT_MS) // then an event that stays away has its count told without it
 #define LINE_RESERVE      24 // kept for a closing quote, "cut", the closing brace and the newline
 #define NUMBER_TEXT_BYTES 24 // any int64 in decimal
 
@@ -274,12 +275,13 @@ static bool count_repeat(enum log_level level, const char *event, int64_t now_ms
     return true;
 }
 
-// With the lock held: takes the counts that nothing else would tell any more, those last told before told_before_ms.
-static size_t take_overdue(int64_t told_before_ms, struct repeat overdue[REPEATS_MAX])
+// With the lock held: forgets the kinds last told at or before told_until_ms; their counts, which nothing else would
+// tell any more, are handed out.
+static size_t take_overdue(int64_t told_until_ms, struct repeat overdue[REPEATS_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < REPEATS_MAX; i++) {
-        if (!repeats[i].event || repeats[i].told_ms > told_before_ms) {
+        if (!repeats[i].event || repeats[i].told_ms > told_until_ms) {
             continue;
         }
         if (repeats[i].left_out > 0) {
@@ -320,7 +322,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     if (level <= LOG_LEVEL_WARNING) {
         tell = count_repeat(level, event, now_ms, &left_out, &overdue[REPEATS_MAX]);
     }
-    size_t count = take_overdue(now_ms - LOG_REPEAT_MS, overdue);
+    size_t count = take_overdue(now_ms - OVERDUE_MS, overdue);
     pthread_mutex_unlock(&repeats_lock);
 
     int64_t wall_ms = clock_wall_ms(&clock);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds calls off while the API is down, and lets one probe through from time to time. Closed until
 // BREAKER_FAILURES failures in a row; then open for a jittered, growing wait (capped); then one probe decides.
+// The n-th wait in a row is even between half and all of min(max_ms, base_ms * 2^(n-1)). Calls that were under way when
+// it opened may still report: a success closes it, a failure does not stretch a wait that has begun.
+// Every breaker_started() must be followed by one of success, failure and forget, or the probe never ends.
 // Not locked; time and chance are arguments.
 #ifndef RULES_BREAKER_H
 #define RULES_BREAKER_H

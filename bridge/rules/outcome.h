@@ -35,21 +35,25 @@ enum outcome_kind {
 
 struct outcome {
     enum outcome_kind kind;
-    bool api_down;                       // counts as a failure for the breaker (no answer, 5xx); a 4xx is an answer
-    int64_t retry_after_ms;              // -1: the API named none
-    char execution_id[COMMAND_ID_BYTES]; // DONE of an execute
-    char error_type[OUTCOME_TYPE_BYTES]; // else: the API's own type, or one made from the status ("Http503")
+    bool api_down;          // counts as a failure for the breaker (no answer of the API, 5xx); a 4xx is an answer
+    int64_t retry_after_ms; // -1: the API named none, or DONE
+    char execution_id[COMMAND_ID_BYTES];       // DONE of an execute
+    char error_type[OUTCOME_TYPE_BYTES];       // else: the API's own type, or one made from the status ("Http503")
     char error_message[OUTCOME_MESSAGE_BYTES]; // else: the API's own text, cut at a code point, or ours
 };
 
 // 2xx with the schema's answer: DONE. 2xx that is no answer of the API (not JSON, no success, no executionId):
-// AMBIGUOUS for execute, RETRY else. 3xx: RETRY (the API never redirects: a captive portal does). 401 UNAUTHORIZED.
-// 408, 425, 429, 5xx: RETRY; 408 and 5xx are AMBIGUOUS for execute. Any other 4xx: REFUSED.
+// AMBIGUOUS for execute, RETRY else. DONE needs {"success": true} for execute (and a valid executionId),
+// cancelExecution and delete; an object for get and patch; an array for logs. 3xx: RETRY (the API never redirects: a
+// captive portal does). 401 UNAUTHORIZED. 408, 425, 429, 5xx: RETRY; 408 and 5xx are AMBIGUOUS for execute. Any other
+// 4xx: REFUSED. A delete that was repeated and gets 404: DONE. ACTION_STATUS never reaches the API; it is judged as get
+// is.
 void outcome_decide(const struct outcome_input *input, struct outcome *out);
 // Milliseconds of a Retry-After value ("120", or any of the three HTTP date forms against wall_ms), -1 when it is
 // neither; never negative else, at most OUTCOME_RETRY_AFTER_MAX_MS.
 int64_t outcome_retry_after_ms(struct span value, int64_t wall_ms);
-// An HTTP date (RFC 9110 section 5.6.7, all three forms) in ms since the epoch, -1 when it is none.
+// An HTTP date (RFC 9110 section 5.6.7, all three forms) in ms since the epoch, -1 when it is none or before 1970. The
+// obsolete form's two-digit years are 1970 to 2069. The name of the weekday must be one, but need not be the right one.
 int64_t outcome_http_date_ms(struct span value);
 
 #endif

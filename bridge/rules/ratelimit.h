@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // At most COUNT events in ANY window of WINDOW milliseconds (a sliding window, not a token bucket: a bucket lets
-// nearly twice as many through in one window, and brokers ban for that). Not locked; time is an argument.
+// nearly twice as many through in one window, and brokers ban for that). A window includes its first millisecond and
+// not its last: what was taken at T makes room at T + WINDOW. Not locked; time is an argument and never goes back.
 //
 //   "30/15s"  30 events in any 15 seconds     "10/1s"  "300/1m"  "5/100ms"     ""  no limit
 #ifndef RULES_RATELIMIT_H

@@ -7,10 +7,11 @@
 #include "rules/command.h"
 #include "rules/json.h"
 
-#define RUNLOG_STATE_BYTES     32
-#define RUNLOG_LIMIT_FIRST     25    // log entries asked for at least
-#define RUNLOG_LIMIT_MAX       5000  // and at most
-#define RUNLOG_SINCE_MARGIN_MS 60000 // asked for so much before the earliest start that we know of
+#define RUNLOG_STATE_BYTES         32
+#define RUNLOG_LIMIT_FIRST         25       // log entries asked for at least
+#define RUNLOG_LIMIT_MAX           5000     // and at most
+#define RUNLOG_SINCE_MARGIN_MS     60000    // asked for so much before the earliest start that we know of
+#define RUNLOG_SINCE_MARGIN_MAX_MS 86400000 // and at most so much when a run stays missing
 
 enum run_outcome { RUN_NONE, RUN_SUCCEEDED, RUN_PARTIAL, RUN_FAILED, RUN_CANCELED, RUN_UNKNOWN };
 const char *run_outcome_text(enum run_outcome outcome); // "succeeded", …; "" for RUN_NONE
@@ -23,14 +24,15 @@ struct runlog_entry {
     struct span summary;                                          // executionSummary's own text, empty when absent
     int64_t succeeded, failed, timed_out, in_progress, remaining; // 0 when absent
     bool has_summary;
-    struct json_value context; // templateContext (a JSON string value), type JSON_NULL when absent
+    struct json_value context; // templateContext (a string, or an object should the API ever unwrap it), JSON_NULL else
     uint64_t digest;           // of the raw text: equal means unchanged
 };
 
 // What is left when a run's words are judged: completed with failed or timed-out iterations is partial; completed
 // succeeded; errored failed; canceled canceled; anything else is not final: RUN_NONE.
 enum run_outcome runlog_outcome(const struct runlog_entry *entry);
-// 0..100 done of all iterations, -1 when the entry has no summary; 100 only when nothing remains.
+// 0..100 done of all iterations, -1 when the entry has no summary; 100 only when nothing remains. Of no iterations at
+// all: 100 when the run has ended, else 0.
 int runlog_progress(const struct runlog_entry *entry);
 
 // Calls each for every usable entry of a log answer, in the answer's order (newest first, by the documentation). An
@@ -54,11 +56,16 @@ struct runlog_want {
     uint32_t last_limit;       // 0: first poll
     uint32_t last_count;       // entries that the last answer had
     bool missing;              // an open run was in none of the last answer's entries
+    uint32_t missed_polls;     // how many answers in a row had something missing though their page was complete
+    uint32_t deepest;          // position (from 1) of the last of our open runs in the last answer, 0: not known
     uint32_t refused_limit;    // the smallest limit that the API refused, 0: none
 };
 
-// since reaches RUNLOG_SINCE_MARGIN_MS before the earliest; limit has room for all open runs and as many again, doubles
-// when the last page was full and something was missing, stays below refused_limit, within the two bounds above.
+// since reaches RUNLOG_SINCE_MARGIN_MS before the earliest, twice as far with each missed poll; never before the epoch.
+// limit has room for all open runs and as many again, and for what is as deep as deepest and as much again (when
+// deepest is not known, it does not shrink); doubles when the last page was full and something was missing; stays
+// within the two bounds above and, even under the lower one, below refused_limit: half-way up to it from the last limit
+// that worked.
 struct runlog_plan runlog_next(const struct runlog_want *want);
 // True when the page cannot have cut anything off: fewer entries than asked for.
 bool runlog_page_complete(uint32_t limit, size_t count);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the answers of a job's execution log and plans the next question.
+// Must never let one odd entry hide the others, nor judge a word that it does not know. Pure; any thread.
+#include "rules/runlog.h"
+
+#include "base/clock.h"
+#include <string.h>
+
+#define FNV_OFFSET    UINT64_C(14695981039346656037)
+#define FNV_PRIME     UINT64_C(1099511628211)
+#define DOUBLINGS_MAX 16 // of the margin; it meets its own maximum before
+
+const char *run_outcome_text(enum run_outcome outcome)
+{
+    switch (outcome) {
+    case RUN_NONE:
+        return "";
+    case RUN_SUCCEEDED:
+        return "succeeded";
+    case RUN_PARTIAL:
+        return "partial";
+    case RUN_FAILED:
+        return "failed";
+    case RUN_CANCELED:
+        return "canceled";
+    case RUN_UNKNOWN:
+        return "unknown";
+    }
+    return "";
+}
+
+enum run_outcome runlog_outcome(const struct runlog_entry *entry)
+{
+    if (strcmp(entry->state, "completed") == 0) {
+        return entry->failed > 0 || entry->timed_out > 0 ? RUN_PARTIAL : RUN_SUCCEEDED;
+    }
+    if (strcmp(entry->state, "errored") == 0) {
+        return RUN_FAILED;
+    }
+    return strcmp(entry->state, "canceled") == 0 ? RUN_CANCELED : RUN_NONE;
+}
+
+int runlog_progress(const struct runlog_entry *entry)
+{
+    if (!entry->has_summary) {
+        return -1;
+    }
+    // As doubles: the counts come from outside and their sum may not fit an integer.
+    double done = (double)entry->succeeded + (double)entry->failed + (double)entry->timed_out;
+    double left = (double)entry->in_progress + (double)entry->remaining;
+    if (done + left <= 0) {
+        return runlog_outcome(entry) == RUN_NONE ? 0 : 100;
+    }
+    int percent = (int)(done * 100 / (done + left));
+    return left > 0 && percent > 99 ? 99 : percent;
+}
+
+// FNV-1a, 64 bits: cheap, and only ever compared with an earlier text of the same entry.
+static uint64_t digest_text(struct span text)
+{
+    uint64_t digest = FNV_OFFSET;
+    for (size_t i = 0; i < text.len; i++) {
+        digest = (digest ^ (unsigned char)text.at[i]) * FNV_PRIME;
+    }
+    return digest;
+}
+
+// The text between the quotes, for what is plain by nature: an id, a time. Empty when the member is no string.
+static struct span plain_member(struct json_value object, const char *name)
+{
+    struct json_value value;
+    if (!json_find(object, name, &value) || value.type != JSON_STRING) {
+        return SPAN_NONE;
+    }
+    return (struct span){value.raw.at + 1, value.raw.len - 2};
+}
+
+static int64_t count_member(struct json_value object, const char *name)
+{
+    struct json_value value;
+    int64_t number;
+    return json_find(object, name, &value) && json_int64(value, &number) && number > 0 ? number : 0;
+}
+
+static void read_state(struct json_value object, char state[RUNLOG_STATE_BYTES])
+{
+    struct json_value value;
+    struct bytes text;
+    bytes_init(&text, SIZE_MAX);
+    state[0] = '\0';
+    if (json_find(object, "status", &value) && json_unescape(value, &text) == STATUS_OK) {
+        size_t len = text.len;
+        if (len >= RUNLOG_STATE_BYTES) {
+            len = RUNLOG_STATE_BYTES - 1;
+            while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80) {
+                len--; // not within a code point
+            }
+        }
+        memcpy(state, bytes_text(&text), len);
+        state[len] = '\0';
+    }
+    bytes_free(&text);
+}
+
+static void read_summary(struct json_value object, struct runlog_entry *entry)
+{
+    struct json_value summary;
+    if (!json_find(object, "executionSummary", &summary) || summary.type != JSON_OBJECT) {
+        return;
+    }
+    entry->has_summary = true;
+    entry->summary = summary.raw;
+    entry->succeeded = count_member(summary, "succeeded");
+    entry->failed = count_member(summary, "failed");
+    entry->timed_out = count_member(summary, "timedOut");
+    entry->in_progress = count_member(summary, "inProgress");
+    entry->remaining = count_member(summary, "remaining");
+}
+
+static bool read_entry(struct json_value element, struct runlog_entry *entry)
+{
+    *entry = (struct runlog_entry){.raw = element.raw, .context = {JSON_NULL, SPAN_NONE}};
+    struct span id = plain_member(element, "resourceJobExecutionId");
+    if (element.type != JSON_OBJECT || !command_id_valid(id)) {
+        return false;
+    }
+    memcpy(entry->execution_id, id.at, id.len); // 24 of 25 bytes; the last is zero already
+    read_state(element, entry->state);
+    read_summary(element, entry);
+    struct span started = plain_member(element, "runStartedAt");
+    entry->started_ms = clock_parse(started.at, started.len);
+    struct json_value context;
+    if (json_find(element, "templateContext", &context) &&
+        (context.type == JSON_STRING || context.type == JSON_OBJECT)) {
+        entry->context = context;
+    }
+    entry->digest = digest_text(element.raw);
+    return true;
+}
+
+enum status runlog_parse(struct span body, void (*each)(void *context, const struct runlog_entry *entry), void *context,
+                         size_t *count, size_t *skipped)
+{
+    struct json_value log;
+    *count = 0;
+    size_t unusable = 0;
+    bool is_log = json_check(body, &log, NULL, NULL) == STATUS_OK && log.type == JSON_ARRAY;
+    if (is_log) {
+        struct json_iter iter = json_iter(log);
+        struct json_value element;
+        while (json_next_element(&iter, &element)) {
+            struct runlog_entry entry;
+            (*count)++;
+            if (read_entry(element, &entry)) {
+                each(context, &entry);
+            } else {
+                unusable++;
+            }
+        }
+    }
+    if (skipped) {
+        *skipped = unusable;
+    }
+    return is_log ? STATUS_OK : STATUS_INVALID;
+}
+
+static bool object_has_marker(struct json_value object, const char *marker_key, const char *marker)
+{
+    struct json_value value;
+    struct bytes text;
+    bytes_init(&text, SIZE_MAX);
+    bool found = json_find(object, marker_key, &value) && json_unescape(value, &text) == STATUS_OK &&
+                 span_is(bytes_span(&text), marker);
+    bytes_free(&text);
+    return found;
+}
+
+bool runlog_has_marker(const struct runlog_entry *entry, const char *marker_key, const char *marker)
+{
+    if (entry->context.type != JSON_STRING) {
+        return object_has_marker(entry->context, marker_key, marker);
+    }
+    struct bytes text;
+    struct json_value object;
+    bytes_init(&text, SIZE_MAX);
+    bool found = json_unescape(entry->context, &text) == STATUS_OK &&
+                 json_check(bytes_span(&text), &object, NULL, NULL) == STATUS_OK &&
+                 object_has_marker(object, marker_key, marker);
+    bytes_free(&text);
+    return found;
+}
+
+bool runlog_page_complete(uint32_t limit, size_t count)
+{
+    return count < limit;
+}
+
+static int64_t plan_since_ms(const struct runlog_want *want)
+{
+    uint32_t doublings = want->missed_polls < DOUBLINGS_MAX ? want->missed_polls : DOUBLINGS_MAX;
+    int64_t margin_ms = (int64_t)RUNLOG_SINCE_MARGIN_MS << doublings;
+    margin_ms = margin_ms > RUNLOG_SINCE_MARGIN_MAX_MS ? RUNLOG_SINCE_MARGIN_MAX_MS : margin_ms;
+    return want->earliest_start_ms > margin_ms ? want->earliest_start_ms - margin_ms : 0;
+}
+
+struct runlog_plan runlog_next(const struct runlog_want *want)
+{
+    uint64_t limit = 2 * (uint64_t)want->open_runs;
+    uint64_t held = want->deepest > 0 && !want->missing ? 2 * (uint64_t)want->deepest : want->last_limit;
+    if (want->missing && want->last_limit > 0 && !runlog_page_complete(want->last_limit, want->last_count)) {
+        held = 2 * (uint64_t)want->last_limit;
+    }
+    limit = limit > held ? limit : held;
+    limit = limit < RUNLOG_LIMIT_FIRST ? RUNLOG_LIMIT_FIRST : limit;
+    limit = limit > RUNLOG_LIMIT_MAX ? RUNLOG_LIMIT_MAX : limit;
+    if (want->refused_limit > 0 && limit >= want->refused_limit) {
+        // Half-way up from what worked: a bound of the API that we do not know is found in a few polls.
+        uint64_t worked = want->last_limit < want->refused_limit ? want->last_limit : 0;
+        limit = worked + (want->refused_limit - worked) / 2;
+    }
+    return (struct runlog_plan){.since_ms = plan_since_ms(want), .limit = limit > 0 ? (uint32_t)limit : 1};
+}
+
+int64_t runlog_interval_ms(int64_t last_ms, bool changed, int64_t min_ms, int64_t max_ms)
+{
+    if (changed || last_ms < min_ms) {
+        return min_ms;
+    }
+    if (last_ms >= max_ms) {
+        return max_ms;
+    }
+    int64_t longer_ms = last_ms + last_ms / 2 + last_ms % 2;
+    return longer_ms > max_ms ? max_ms : longer_ms;
+}
