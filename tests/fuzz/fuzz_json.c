@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as JSON: what json_check takes, cJSON takes, and the walkers agree with it; what is written can be read.
+#include "base/utf8.h"
 #include "rules/json.h"
-#include "rules/utf8.h"
 
 #include <cJSON.h>
 #include <stdint.h>

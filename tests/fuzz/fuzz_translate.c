@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first byte chooses the action, the second what is reserved, the rest is the payload: what comes out is JSON with
 // the API's fields only, and what is refused is told in valid text.
+#include "base/utf8.h"
 #include "rules/json.h"
 #include "rules/translate.h"
-#include "rules/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>
