@@ -39,7 +39,7 @@ static void check_topic(struct span reply, const struct route_captures *captures
     bytes_init(&whole, 4096);
     bytes_init(&filter, 4096);
     if (route_expand_topic(reply, captures, request_id, &topic) == STATUS_OK) {
-        route_put_execution(bytes_span(&topic), SPAN("632e18632f59592e773a4153"), &whole);
+        route_put_ids(bytes_span(&topic), SPAN("1-a/b"), SPAN("632e18632f59592e773a4153"), &whole);
         must(topic_name_valid(bytes_span(&whole)));
         topic_pattern_to_filter(reply, &filter);
         must(bytes_ok(&filter) && topic_matches(bytes_span(&filter), bytes_span(&whole)));
