@@ -87,6 +87,8 @@ static void test_templates(void **state)
         {"a/{executionId}", false, false, "executionId"},
         {"a/{line}", true, false, "line"},
         {"a/{payload}", true, false, "payload"},
+        {"$x/{device}", false, true, ""},
+        {"${device}/x", false, false, ""},
         {"a/{device", true, false, ""},
         {"a/device}", true, false, ""},
         {"a/{}", true, false, ""},
@@ -217,6 +219,7 @@ static void test_expanding_topics(void **state)
         {"a/{requestId}", "\n\x7F\xC2\x85\xEF\xBF\xBF\xFF", "a/_____"},
         {"a/{requestId}", "\xC4\xAF\xC3\xA9", "a/\xC4\xAF\xC3\xA9"}, // U+012F ends in 0x2F as a slash does
         {"a/{requestId}/{executionId}/b", "r", "a/r/\x1F/b"},
+        {"a/{requestId}/{executionId}/b", "", "a/\x1E/\x1F/b"}, // both are known later
         {"{requestId}/x", "$SYS", NULL},
         {"$x/{requestId}", "r", "$x/r"},
         {"a/{unknown}", "r", NULL},
@@ -239,7 +242,8 @@ static void test_expanding_topics(void **state)
 
 static void test_captures_that_no_topic_may_contain(void **state)
 {
-    static const char *const bad[] = {"a/\x1F", "a/\x01", "a/x\x7F", "a/\xC2\x80", "a/\xEF\xBF\xBE", "a/$x", "a/"};
+    static const char *const bad[] = {"a/\x1F",     "a/\x1E",         "a/\x01", "a/x\x7F",
+                                      "a/\xC2\x80", "a/\xEF\xBF\xBE", "a/$x",   "a/"};
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct route_captures captures = matched("a/{x}", bad[i]);
@@ -277,13 +281,16 @@ static void test_topics_that_become_too_long(void **state)
     free(long_id);
 }
 
-static void test_putting_the_execution_id(void **state)
+static void test_putting_the_ids(void **state)
 {
     struct bytes out;
     (void)state;
     bytes_init(&out, 100);
     route_put_ids(SPAN("a/\x1F/b/\x1F"), SPAN_NONE, SPAN("632e"), &out);
     assert_string_equal(bytes_text(&out), "a/632e/b/632e");
+    bytes_clear(&out);
+    route_put_ids(SPAN("\x1E/\x1F/\x1E"), SPAN("a/b+\n"), SPAN("632e"), &out);
+    assert_string_equal(bytes_text(&out), "a_b__/632e/a_b__");
     bytes_clear(&out);
     route_put_ids(SPAN("a/b"), SPAN("r"), SPAN("632e"), &out);
     assert_string_equal(bytes_text(&out), "a/b");
@@ -399,7 +406,7 @@ int main(void)
         cmocka_unit_test(test_expanding_topics),
         cmocka_unit_test(test_captures_that_no_topic_may_contain),
         cmocka_unit_test(test_topics_that_become_too_long),
-        cmocka_unit_test(test_putting_the_execution_id),
+        cmocka_unit_test(test_putting_the_ids),
         cmocka_unit_test(test_expanding_contexts),
         cmocka_unit_test(test_a_context_that_does_not_fit),
         cmocka_unit_test(test_scopes_differ),

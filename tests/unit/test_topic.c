@@ -142,7 +142,7 @@ static struct texts *collect(const char *alphabet, size_t max, bool (*valid)(str
     while (next_text(text, alphabet, max)) {
         if (valid(span_of(text))) {
             assert_true(texts->count < TEXTS_MAX);
-            strcpy(texts->items[texts->count++], text);
+            memcpy(texts->items[texts->count++], text, NAME_LEN + 1);
         }
     }
     return texts;
