@@ -9,7 +9,7 @@
 
 #define DISPATCH_WINDOW       32  // waiting commands of a job that are in memory
 #define DISPATCH_ATTEMPTS_MAX 512 // commands between their start and their answer, those that wait for a retry included
-#define DISPATCH_SWEEP_MAX    512  // expired or unanswered commands looked at in one turn
+#define DISPATCH_SWEEP_MAX    512 // expired or unanswered commands looked at in one turn
 #define DISPATCH_PENDING_MS   1000 // an execute that has no answer by then is told `pending`
 #define DISPATCH_RECHECK_MS   100  // a job whose head must wait for another of its commands is looked at again
 #define DISPATCH_CANCEL_MS    5000 // overlap = cancel-previous: an unfinished run is cancelled again after this

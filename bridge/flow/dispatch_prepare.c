@@ -3,10 +3,10 @@
 // requestId, the status of the bridge's own, the job's default context and the marker. The loop's thread.
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "flow/dispatch_internal.h"
 #include "rules/json.h"
 #include "rules/translate.h"
-#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

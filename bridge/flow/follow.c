@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "rules/backoff.h"
-#include "rules/json.h"
+#include "rules/topic.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,7 @@ struct track {
     struct runlog_want want;
     struct runlog_plan plan;
     size_t found; // open runs in the reading that is worked on
+    size_t seen;  // entries of it
     bool changed;
     bool unsettled; // a command of the job has no answer yet: an unknown run may be its
 };
@@ -229,11 +230,12 @@ static bool is_foreign(const struct track *track, const struct runlog_entry *ent
     if (!track->watch || track->watch_since_ms == 0 || entry->started_ms < track->watch_since_ms) {
         return false;
     }
-    struct json_value value;
-    bool marked = flow->config->api.marker[0] && runlog_marker(entry, flow->config->api.marker, &value) &&
-                  value.type == JSON_STRING && value.raw.len > 2 &&
-                  store_tag_id(flow->instance, (struct span){value.raw.at + 1, value.raw.len - 2}) != 0;
-    return !marked && !track->unsettled;
+    struct bytes marker;
+    bytes_init(&marker, COMMAND_CONTEXT_MAX * 4);
+    bool ours = runlog_marker(entry, flow->config->api.marker, &marker) &&
+                store_tag_id(flow->instance, bytes_span(&marker)) != 0;
+    bytes_free(&marker);
+    return !ours && !track->unsettled;
 }
 
 static void take_entry(void *context, const struct runlog_entry *entry)
@@ -251,6 +253,7 @@ static void take_entry(void *context, const struct runlog_entry *entry)
     if (rc == STATUS_OK) {
         if (run.state == COMMAND_FOLLOWING) {
             track->found++;
+            track->want.deepest = (uint32_t)track->seen;
             if (run.entry_digest != entry->digest) {
                 tell_entry(track, &run, entry);
             }
@@ -296,7 +299,8 @@ static void take_page(struct track *track, struct span body)
 {
     struct flow *flow = track->follow->flow;
     size_t count = 0;
-    track->found = 0;
+    track->found = track->seen = 0;
+    track->want.deepest = 0;
     track->changed = false;
     track->failures = 0;
     track->unsettled = store_count(flow->reader, COMMAND_SENT, track->job) > 0 ||
@@ -308,6 +312,8 @@ static void take_page(struct track *track, struct span body)
     track->want.last_limit = track->plan.limit;
     track->want.last_count = (uint32_t)count;
     track->want.missing = track->found < track->want.open_runs;
+    bool whole = runlog_page_complete(track->plan.limit, count);
+    track->want.missed_polls = track->want.missing && whole ? track->want.missed_polls + 1 : 0;
     if (track->uncommitted == 0) {
         give_up_old(track);
     }

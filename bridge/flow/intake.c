@@ -5,11 +5,11 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "flow/flow.h"
 #include "rules/reply.h"
 #include "rules/route.h"
 #include "rules/translate.h"
-#include "base/utf8.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,7 +157,9 @@ static bool expand_context(struct order *order, size_t reserve)
     enum status rc =
         route_expand_context(span_of(order->route->context), &order->captures, order->message->payload, &context);
     bool ok = rc == STATUS_OK && bytes_ok(&context);
-    if (!ok) {
+    if (rc == STATUS_TOO_LARGE) {
+        refuse(order, "PayloadTooLarge", "payload: the context made of it is longer than 262144 bytes");
+    } else if (!ok) {
         refuse(order, "InvalidCommand", "payload: the route's context made of it is no JSON object");
     } else if (utf8_length(bytes_span(&context)) + reserve > COMMAND_CONTEXT_MAX) {
         ok = refuse(order, "InvalidCommand", "payload: the context made of it is longer than the API allows");
@@ -197,7 +199,7 @@ static bool read_payload(const struct intake *intake, struct order *order)
         translate_payload(order->command.action, order->message->payload, reserve, &order->translation, &error);
     memory_check(rc != STATUS_NO_MEMORY);
     if (rc != STATUS_OK) {
-        return refuse(order, "InvalidCommand", error.message);
+        return refuse(order, rc == STATUS_TOO_LARGE ? "PayloadTooLarge" : "InvalidCommand", error.message);
     }
     return true;
 }
@@ -206,9 +208,6 @@ static bool read_message(const struct intake *intake, struct order *order)
 {
     if (!read_address(intake, order)) {
         return false;
-    }
-    if (order->message->payload.len > COMMAND_PAYLOAD_MAX) {
-        return refuse(order, "PayloadTooLarge", "payload: longer than 262144 bytes");
     }
     // The payload is read even of a retained command, so that the rejection can name its requestId.
     bool readable = read_payload(intake, order);

@@ -171,18 +171,18 @@ static void adopt(struct inquiry *inquiry, struct suspect *suspect, const char *
     settle(inquiry, suspect, flow_started(inquiry->reconcile->flow, &suspect->command, execution_id, 0));
 }
 
-// One entry of the log against every suspect that this reading is for.
+// One entry of the log: whose is it, of the suspects that this reading is for?
 static void match_entry(void *context, const struct runlog_entry *entry)
 {
     struct inquiry *inquiry = context;
     const struct flow *flow = inquiry->reconcile->flow;
-    char tag[STORE_TAG_BYTES];
-    for (struct suspect *suspect = inquiry->suspects; suspect; suspect = suspect->next) {
-        if (!suspect->searched || suspect->settling) {
-            continue;
-        }
-        store_tag(flow->instance, suspect->id, tag);
-        if (runlog_has_marker(entry, flow->config->api.marker, tag)) {
+    struct bytes marker;
+    bytes_init(&marker, COMMAND_CONTEXT_MAX * 4);
+    int64_t id =
+        runlog_marker(entry, flow->config->api.marker, &marker) ? store_tag_id(flow->instance, bytes_span(&marker)) : 0;
+    bytes_free(&marker);
+    for (struct suspect *suspect = inquiry->suspects; suspect && id != 0; suspect = suspect->next) {
+        if (suspect->id == id && suspect->searched && !suspect->settling) {
             adopt(inquiry, suspect, entry->execution_id);
             return;
         }

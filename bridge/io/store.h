@@ -205,10 +205,11 @@ char *store_next_job(struct store_reader *reader, enum command_state state, cons
 int64_t store_count(struct store_reader *reader, enum command_state state, const char *job); // job NULL: all
 // READY commands whose time has run out.
 size_t store_list_expired(struct store_reader *reader, int64_t wall_ms, struct store_ref *refs, size_t max);
+// At most max rows are looked at: *scanned says how many.
 // Executes that arrived before wall_ms, after id `after`, not yet answered and not yet told `pending`. *last is the
 // last id looked at.
 size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t arrived_before_ms, int64_t *last,
-                             int64_t *ids, size_t max);
+                             int64_t *ids, size_t max, size_t *scanned);
 int64_t store_first_open(struct store_reader *reader); // the smallest id not final, 0: none
 enum status store_find_execution(struct store_reader *reader, const char *resource_job_id, const char *execution_id,
                                  struct store_command *command);

@@ -196,10 +196,11 @@ size_t store_list_expired(struct store_reader *reader, int64_t wall_ms, struct s
 }
 
 size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t arrived_before_ms, int64_t *last,
-                             int64_t *ids, size_t max)
+                             int64_t *ids, size_t max, size_t *scanned)
 {
     size_t count = 0;
     *last = after;
+    *scanned = 0;
     sqlite3_stmt *statement = store_db_statement(&reader->db, READ_UNANSWERED);
     if (!statement) {
         return 0;
@@ -209,6 +210,7 @@ size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t
     sqlite3_bind_int64(statement, 3, (int64_t)max);
     while (step(reader, statement)) {
         *last = sqlite3_column_int64(statement, 0);
+        (*scanned)++;
         if (sqlite3_column_int(statement, 1)) {
             ids[count++] = *last;
         }

@@ -149,28 +149,23 @@ enum status runlog_parse(struct span body, void (*each)(void *context, const str
     return is_log ? STATUS_OK : STATUS_INVALID;
 }
 
-static bool object_has_marker(struct json_value object, const char *marker_key, const char *marker)
+static bool read_marker(struct json_value object, const char *key, struct bytes *marker)
 {
     struct json_value value;
-    struct bytes text;
-    bytes_init(&text, SIZE_MAX);
-    bool found = json_find(object, marker_key, &value) && json_unescape(value, &text) == STATUS_OK &&
-                 span_is(bytes_span(&text), marker);
-    bytes_free(&text);
-    return found;
+    return json_find(object, key, &value) && json_unescape(value, marker) == STATUS_OK;
 }
 
-bool runlog_has_marker(const struct runlog_entry *entry, const char *marker_key, const char *marker)
+bool runlog_marker(const struct runlog_entry *entry, const char *marker_key, struct bytes *marker)
 {
-    if (entry->context.type != JSON_STRING) {
-        return object_has_marker(entry->context, marker_key, marker);
+    if (marker_key[0] == '\0' || entry->context.type != JSON_STRING) {
+        return marker_key[0] != '\0' && read_marker(entry->context, marker_key, marker);
     }
     struct bytes text;
     struct json_value object;
     bytes_init(&text, SIZE_MAX);
     bool found = json_unescape(entry->context, &text) == STATUS_OK &&
                  json_check(bytes_span(&text), &object, NULL, NULL) == STATUS_OK &&
-                 object_has_marker(object, marker_key, marker);
+                 read_marker(object, marker_key, marker);
     bytes_free(&text);
     return found;
 }

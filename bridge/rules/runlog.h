@@ -41,8 +41,9 @@ int runlog_progress(const struct runlog_entry *entry);
 enum status runlog_parse(struct span body, void (*each)(void *context, const struct runlog_entry *entry), void *context,
                          size_t *count, size_t *skipped);
 
-// Whether the entry's context has marker_key: marker as a top-level member, however the API re-serialised it.
-bool runlog_has_marker(const struct runlog_entry *entry, const char *marker_key, const char *marker);
+// Appends the text of the entry's context's top-level member marker_key, however the API re-serialised it; false when
+// there is none, or it is no string.
+bool runlog_marker(const struct runlog_entry *entry, const char *marker_key, struct bytes *marker);
 
 // The next question to a job's log.
 struct runlog_plan {

@@ -16,6 +16,15 @@
 
 #define ENTRIES_MAX 16
 
+static bool has_marker(const struct runlog_entry *entry, const char *key, const char *wanted)
+{
+    struct bytes marker;
+    bytes_init(&marker, 100000);
+    bool found = runlog_marker(entry, key, &marker) && span_is(bytes_span(&marker), wanted);
+    bytes_free(&marker);
+    return found;
+}
+
 static struct {
     struct runlog_entry entries[ENTRIES_MAX];
     size_t passed, count, skipped;
@@ -83,8 +92,8 @@ static void most_of_an_entry_may_be_absent(void **state)
     assert_int_equal(e->succeeded + e->failed + e->timed_out + e->in_progress + e->remaining, 0);
     assert_int_equal(runlog_progress(e), -1);
     assert_int_equal(runlog_outcome(e), RUN_NONE);
-    assert_false(runlog_has_marker(e, "_m", "k"));
-    assert_false(runlog_has_marker(e, "_m", ""));
+    assert_false(has_marker(e, "_m", "k"));
+    assert_false(has_marker(e, "_m", ""));
 }
 
 static void members_of_the_wrong_type_are_as_absent(void **state)
@@ -314,10 +323,10 @@ static void a_marker_is_found_however_it_is_written(void **state)
         snprintf(body, sizeof body, "[{\"resourceJobExecutionId\":\"" ID_A "\",\"templateContext\":%s}]",
                  rows[i].context);
         const struct runlog_entry *entry = parse_one(body);
-        if (runlog_has_marker(entry, "_m", "k-1") != rows[i].found) {
+        if (has_marker(entry, "_m", "k-1") != rows[i].found) {
             fail_msg("%s", body);
         }
-        assert_false(runlog_has_marker(entry, "_x", "k-1"));
+        assert_false(has_marker(entry, "_x", "k-1"));
     }
 }
 
