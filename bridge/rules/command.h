@@ -43,10 +43,10 @@ enum command_state {
     COMMAND_STATE_COUNT,
 };
 
-#define COMMAND_REQUEST_ID_MAX 128          // characters, printable ASCII or any other code point that is no control
-#define COMMAND_CONTEXT_MAX    32767        // code points of templateContext, the API's bound
-#define COMMAND_QUERY_MAX      8192         // code points of queryJson, the API's bound
-#define COMMAND_PAYLOAD_MAX    (256 * 1024) // bytes of a command message
+#define COMMAND_REQUEST_ID_MAX 128    // characters, printable ASCII or any other code point that is no control
+#define COMMAND_CONTEXT_MAX    32767  // code points of templateContext, the API's bound
+#define COMMAND_QUERY_MAX      8192   // code points of queryJson, the API's bound
+#define COMMAND_PAYLOAD_MAX    262144 // bytes of a command message
 #define COMMAND_TTL_MAX_S      31536000
 #define COMMAND_LOGS_LIMIT_MAX 10000
 #define COMMAND_ID_BYTES       25 // 24 hex digits and NUL
