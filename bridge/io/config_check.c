@@ -34,8 +34,6 @@ static void check_orders(struct config_loading *loading)
     check_order(loading, "broker.reconnect_min_ms", config->broker.reconnect_min_ms, "broker.reconnect_max_ms",
                 config->broker.reconnect_max_ms);
     check_order(loading, "api.retry.base_ms", config->api.retry_base_ms, "api.retry.max_ms", config->api.retry_max_ms);
-    check_order(loading, "api.connect_timeout_ms", config->api.connect_timeout_ms, "api.request_timeout_ms",
-                config->api.request_timeout_ms);
     check_order(loading, "follow.interval_ms", config->follow.interval_ms, "follow.max_interval_ms",
                 config->follow.max_interval_ms);
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAVE_ALONE "expected to leave them alone"
+
 enum kind { KIND_ACCEPTED, KIND_REJECTED, KIND_STATUS, KIND_LOG, KIND_COUNT };
 
 static const char *const kind_names[KIND_COUNT] = {"accepted", "rejected", "status", "log"};
@@ -78,14 +80,36 @@ static void check_filter(const struct routes *routes, size_t index)
     topic_pattern_to_filter(span_of(filter), &view->filter);
 }
 
-static bool some_job_allows(const struct config *config, enum action action)
+// Whether the names of all jobs are known, so that another name is surely wrong.
+static bool jobs_are_named(const struct routes *routes)
 {
+    char key[CONFIG_KEY_MAX_BYTES];
+    for (size_t i = 0; i < routes->config->job_count; i++) {
+        if (routes->config->jobs[i].name[0] == '\0' ||
+            !config_is_right(routes->loading, config_member(key, "jobs", i, "name"))) {
+            return false;
+        }
+    }
+    return routes->config->job_count > 0;
+}
+
+static bool actions_are_right(const struct routes *routes, const struct config_job *job)
+{
+    char key[CONFIG_KEY_MAX_BYTES];
+    return config_is_right(routes->loading,
+                           config_member(key, "jobs", (size_t)(job - routes->config->jobs), "actions"));
+}
+
+// True, too, when the actions of a job are not known because they are wrong.
+static bool some_job_allows(const struct routes *routes, enum action action)
+{
+    const struct config *config = routes->config;
     for (size_t i = 0; i < config->job_count; i++) {
-        if (config->jobs[i].actions[action]) {
+        if (config->jobs[i].actions[action] || !actions_are_right(routes, &config->jobs[i])) {
             return true;
         }
     }
-    return false;
+    return config->job_count == 0;
 }
 
 // Where the job, or the action, of the commands comes from: exactly one of the topic and the key.
@@ -112,7 +136,7 @@ static void check_target(const struct routes *routes, size_t index)
     check_source(routes, index, "action", route->action, "{action}");
     const struct config_job *job = config_job(config, span_of(route->job));
     enum action action = ACTION_COUNT;
-    if (route->job[0] != '\0' && job == NULL) {
+    if (route->job[0] != '\0' && job == NULL && jobs_are_named(routes)) {
         complain(routes, index, "job", "is \"%.60s\", expected the name of one of jobs", route->job);
     }
     if (route->action[0] == '\0') {
@@ -121,10 +145,10 @@ static void check_target(const struct routes *routes, size_t index)
     if (!action_parse(span_of(route->action), &action)) {
         complain(routes, index, "action",
                  "is \"%.60s\", expected execute, cancelExecution, get, logs, patch, delete or status", route->action);
-    } else if (job != NULL && !job->actions[action]) {
+    } else if (job != NULL && !job->actions[action] && actions_are_right(routes, job)) {
         complain(routes, index, "action", "is %s, which job \"%s\" does not allow, expected one of its actions",
                  route->action, job->name);
-    } else if (route->job[0] == '\0' && config->job_count > 0 && !some_job_allows(config, action)) {
+    } else if (route->job[0] == '\0' && !some_job_allows(routes, action)) {
         complain(routes, index, "action", "is %s, which no job allows, expected an action that one allows",
                  route->action);
     }
@@ -251,24 +275,31 @@ static void check_kinds(const struct routes *routes, size_t index, enum kind kin
     }
 }
 
-// The topics of the bridge itself: neither a command may come there nor a reply be published there.
+// The topics of the bridge itself, as a filter; empty when they are wrong already. The caller frees.
+static void bridge_filter(const struct routes *routes, struct bytes *filter)
+{
+    bytes_init(filter, 2 * TOPIC_MAX_BYTES);
+    if (config_is_right(routes->loading, "broker.bridge_topic") &&
+        config_is_right(routes->loading, "broker.client_id")) {
+        bytes_add_text(filter, routes->config->broker.bridge_topic);
+        bytes_add_text(filter, "/+");
+    }
+}
+
+// Neither may a command come on the bridge's own topics nor a reply be published there.
 static void check_bridge_topic(const struct routes *routes, size_t index)
 {
     struct bytes own;
-    bytes_init(&own, 2 * TOPIC_MAX_BYTES);
-    bytes_add_text(&own, routes->config->broker.bridge_topic);
-    bytes_add_text(&own, "/+");
-    bool usable =
-        config_is_right(routes->loading, "broker.bridge_topic") && config_is_right(routes->loading, "broker.client_id");
-    if (usable && overlap(&own, &routes->views[index].filter)) {
-        complain(routes, index, "filter", "can match the bridge's own topics \"%.80s\", expected to leave them alone",
-                 bytes_text(&own));
+    bridge_filter(routes, &own);
+    if (overlap(&own, &routes->views[index].filter)) {
+        complain(routes, index, "filter", "can match the bridge's own topics \"%.80s\", %s", bytes_text(&own),
+                 LEAVE_ALONE);
     }
-    for (enum kind kind = 0; usable && kind < KIND_COUNT; kind++) {
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
         const char *member = kind_member(routes, index, kind);
         if (overlap(&own, &routes->views[index].replies[kind]) && is_right(routes, index, member)) {
-            complain(routes, index, member, "can give the bridge's own topics \"%.80s\", expected to leave them alone",
-                     bytes_text(&own));
+            complain(routes, index, member, "can give the bridge's own topics \"%.80s\", %s", bytes_text(&own),
+                     LEAVE_ALONE);
         }
     }
     bytes_free(&own);
@@ -278,19 +309,25 @@ static void check_response_topics(const struct routes *routes, size_t index)
 {
     const char *text = routes->config->routes[index].response_topics;
     struct bytes topics;
+    struct bytes own;
     if (text[0] == '\0') {
         return;
     }
     bytes_init(&topics, TOPIC_MAX_BYTES);
     bytes_add_text(&topics, text);
+    bridge_filter(routes, &own);
     size_t loop = find_loop(routes, &topics);
     if (strpbrk(text, "{}") != NULL || !topic_filter_valid(bytes_span(&topics))) {
         complain(routes, index, "response_topics", "is no topic filter, expected one with + and #, without {name}");
     } else if (loop < routes->config->route_count) {
         complain(routes, index, "response_topics",
                  "can match what routes[%zu].filter takes for commands, expected topics that no filter matches", loop);
+    } else if (overlap(&own, &topics)) {
+        complain(routes, index, "response_topics", "can match the bridge's own topics \"%.80s\", %s", bytes_text(&own),
+                 LEAVE_ALONE);
     }
     bytes_free(&topics);
+    bytes_free(&own);
 }
 
 static void check_alone(const struct routes *routes, size_t index)

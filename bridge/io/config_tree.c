@@ -196,5 +196,15 @@ bool config_tree_wrong(const struct config_tree *tree, const char *key)
 {
     config_setting_t *nearest = NULL;
     const config_setting_t *setting = find(tree, key, &nearest);
-    return setting != NULL && config_setting_get_hook(setting) != NULL;
+    if (setting == NULL || config_setting_get_hook(setting) != NULL) {
+        return setting != NULL;
+    }
+    // A list of values is as wrong as one of its elements.
+    bool values = config_setting_is_array(setting) || config_setting_is_list(setting);
+    for (int i = 0; values && i < config_setting_length(setting); i++) {
+        if (config_setting_get_hook(config_setting_get_elem(setting, (unsigned int)i)) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -35,7 +35,7 @@ bool config_node_bool(const struct config_node *node);        // NODE_BOOL only
 // Adds a problem at the key's place and remembers that the key is wrong, so that nobody builds on its value.
 void config_tree_complain(struct config_tree *tree, struct config_problems *problems, const char *key,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
-// Whether somebody complained about this key.
+// Whether somebody complained about this key or, when it is a list, about one of its elements.
 bool config_tree_wrong(const struct config_tree *tree, const char *key);
 
 #endif
