@@ -17,15 +17,15 @@ static const struct {
     const char *text;
     unsigned moves;
 } states[COMMAND_STATE_COUNT] = {
-    [COMMAND_READY] = {"ready",
-                       BIT(COMMAND_SENT) | BIT(COMMAND_EXPIRED) | BIT(COMMAND_CANCELED) | BIT(COMMAND_REFUSED)},
-    [COMMAND_SENT] = {"sent",
-                      BIT(COMMAND_DONE) | BIT(COMMAND_REFUSED) | BIT(COMMAND_RETRY_WAIT) | BIT(COMMAND_AMBIGUOUS)},
+    [COMMAND_READY] = {"ready", BIT(COMMAND_SENT) | BIT(COMMAND_DONE) | BIT(COMMAND_EXPIRED) | BIT(COMMAND_CANCELED) |
+                                    BIT(COMMAND_REFUSED)},
+    [COMMAND_SENT] = {"sent", BIT(COMMAND_DONE) | BIT(COMMAND_FOLLOWING) | BIT(COMMAND_REFUSED) |
+                                  BIT(COMMAND_RETRY_WAIT) | BIT(COMMAND_AMBIGUOUS)},
     [COMMAND_RETRY_WAIT] = {"retryWait",
                             BIT(COMMAND_READY) | BIT(COMMAND_EXPIRED) | BIT(COMMAND_CANCELED) | BIT(COMMAND_REFUSED)},
-    [COMMAND_AMBIGUOUS] = {"ambiguous",
-                           BIT(COMMAND_DONE) | BIT(COMMAND_READY) | BIT(COMMAND_UNKNOWN) | BIT(COMMAND_REFUSED)},
-    [COMMAND_DONE] = {"done", BIT(COMMAND_FOLLOWING)},
+    [COMMAND_AMBIGUOUS] = {"ambiguous", BIT(COMMAND_DONE) | BIT(COMMAND_FOLLOWING) | BIT(COMMAND_READY) |
+                                            BIT(COMMAND_UNKNOWN) | BIT(COMMAND_REFUSED) | BIT(COMMAND_EXPIRED)},
+    [COMMAND_DONE] = {"done", 0},
     [COMMAND_REFUSED] = {"refused", 0},
     [COMMAND_EXPIRED] = {"expired", 0},
     [COMMAND_CANCELED] = {"canceled", 0},
@@ -92,7 +92,7 @@ bool command_move_legal(enum command_state from, enum command_state to)
 
 bool command_state_final(enum command_state state)
 {
-    return state == COMMAND_DONE || (state_known(state) && states[state].moves == 0);
+    return state_known(state) && states[state].moves == 0;
 }
 
 bool command_id_valid(struct span id)

@@ -3,9 +3,11 @@
 // Pure; any thread.
 //
 //   READY -> SENT -> DONE | REFUSED | RETRY_WAIT | AMBIGUOUS
-//   RETRY_WAIT -> READY ; AMBIGUOUS -> DONE | READY | UNKNOWN | REFUSED
-//   READY | RETRY_WAIT -> EXPIRED | CANCELED | REFUSED
-//   DONE (an execute that is followed) -> FOLLOWING -> FINISHED
+//   READY -> DONE                       (an answer that needs no call)
+//   READY | RETRY_WAIT -> EXPIRED | CANCELED | REFUSED ;  RETRY_WAIT -> READY
+//   AMBIGUOUS -> DONE | READY | UNKNOWN | REFUSED | EXPIRED
+//   SENT | AMBIGUOUS -> FOLLOWING       (a followed execute that the API did)
+//   FOLLOWING -> FINISHED
 //
 // A command is inserted as READY: the commit of the row is the JOURNALED point, there is no row before it.
 // SENT is committed before the request leaves, so that after a crash READY was surely not sent and SENT is ambiguous.
@@ -33,12 +35,12 @@ enum command_state {
     COMMAND_SENT = 2,
     COMMAND_RETRY_WAIT = 3,
     COMMAND_AMBIGUOUS = 4,
-    COMMAND_DONE = 5,
-    COMMAND_REFUSED = 6,
-    COMMAND_EXPIRED = 7,
-    COMMAND_CANCELED = 8,
-    COMMAND_UNKNOWN = 9,
-    COMMAND_FOLLOWING = 10,
+    COMMAND_FOLLOWING = 5, // the last of those that still need something done
+    COMMAND_DONE = 6,
+    COMMAND_REFUSED = 7,
+    COMMAND_EXPIRED = 8,
+    COMMAND_CANCELED = 9,
+    COMMAND_UNKNOWN = 10,
     COMMAND_FINISHED = 11,
     COMMAND_STATE_COUNT,
 };
@@ -62,7 +64,7 @@ bool action_is_repeatable(enum action action);
 const char *command_state_text(enum command_state state);
 bool command_state_parse(struct span text, enum command_state *state);
 bool command_move_legal(enum command_state from, enum command_state to);
-// It need not move any more. DONE is final here: of an execute that is followed the caller knows that FOLLOWING comes.
+// It will not move any more.
 bool command_state_final(enum command_state state);
 
 // ^[A-Fa-f0-9]{24}$: the only ids that may go into a URL.

@@ -305,7 +305,7 @@ static enum status check_expanded(struct span topic, bool may_begin_with_dollar)
     struct bytes whole;
 
     bytes_init(&whole, TOPIC_MAX_BYTES);
-    route_put_execution(topic, SPAN("000000000000000000000000"), &whole);
+    route_put_ids(topic, SPAN("0000000000-0000000000000000000"), SPAN("000000000000000000000000"), &whole);
     struct span name = bytes_span(&whole);
     enum status rc = STATUS_OK;
     if (!bytes_ok(&whole)) {
@@ -315,6 +315,16 @@ static enum status check_expanded(struct span topic, bool may_begin_with_dollar)
     }
     bytes_free(&whole);
     return rc;
+}
+
+static bool has_mark(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] == ROUTE_EXECUTION_MARK || value.at[i] == ROUTE_REQUEST_MARK) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum status route_expand_topic(struct span text, const struct route_captures *captures, struct span request_id,
@@ -329,11 +339,14 @@ enum status route_expand_topic(struct span text, const struct route_captures *ca
         if (!piece.placeholder) {
             bytes_add_span(out, piece.text);
         } else if (span_is(piece.text, "requestId")) {
-            put_request_id(out, request_id);
+            if (request_id.len > 0) {
+                put_request_id(out, request_id);
+            } else {
+                bytes_add_char(out, ROUTE_REQUEST_MARK);
+            }
         } else if (span_is(piece.text, "executionId")) {
             bytes_add_char(out, ROUTE_EXECUTION_MARK);
-        } else if (find_capture(captures, piece.text, &value) &&
-                   (value.len == 0 || memchr(value.at, ROUTE_EXECUTION_MARK, value.len) == NULL)) {
+        } else if (find_capture(captures, piece.text, &value) && !has_mark(value)) {
             bytes_add_span(out, value);
         } else {
             return STATUS_INVALID;
@@ -345,17 +358,16 @@ enum status route_expand_topic(struct span text, const struct route_captures *ca
     return check_expanded((struct span){bytes_text(out) + start, out->len - start}, dollar);
 }
 
-void route_put_execution(struct span topic, struct span execution_id, struct bytes *out)
+void route_put_ids(struct span topic, struct span request_id, struct span execution_id, struct bytes *out)
 {
-    while (topic.len > 0) {
-        const char *mark = memchr(topic.at, ROUTE_EXECUTION_MARK, topic.len);
-        size_t len = mark != NULL ? (size_t)(mark - topic.at) : topic.len;
-        bytes_add(out, topic.at, len);
-        if (mark != NULL) {
+    for (size_t i = 0; i < topic.len; i++) {
+        if (topic.at[i] == ROUTE_EXECUTION_MARK) {
             bytes_add_span(out, execution_id);
-            len++;
+        } else if (topic.at[i] == ROUTE_REQUEST_MARK) {
+            put_request_id(out, request_id);
+        } else {
+            bytes_add_char(out, topic.at[i]);
         }
-        topic = (struct span){topic.at + len, topic.len - len};
     }
 }
 

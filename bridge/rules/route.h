@@ -17,6 +17,8 @@
 
 // Stands for {executionId} in an expanded reply topic until the id is known: no topic may contain it.
 #define ROUTE_EXECUTION_MARK '\x1f'
+// The same for {requestId} where the sender gave none: the bridge's own id is known once the command is in the journal.
+#define ROUTE_REQUEST_MARK '\x1e'
 
 struct route_captures {
     size_t count;
@@ -44,13 +46,14 @@ bool route_match(struct span pattern, struct span topic, struct route_captures *
 bool route_capture(const struct route_captures *captures, const char *name, struct span *value);
 
 // Appends the template with its captures put in; {requestId} becomes request_id with '/', '+', '#' and what no topic
-// may contain as '_'; {executionId} becomes ROUTE_EXECUTION_MARK. STATUS_INVALID when the result is no valid topic
-// name, or a capture would make it begin with '$' (those topics are the broker's own); STATUS_TOO_LARGE when it is too
-// long with an execution id in it, or out refuses it. What was appended until then stays in out.
+// may contain as '_' (an empty one: ROUTE_REQUEST_MARK); {executionId} becomes ROUTE_EXECUTION_MARK. STATUS_INVALID
+// when the result is no valid topic name, or a capture would make it begin with '$' (those topics are the broker's
+// own); STATUS_TOO_LARGE when it is too long with an execution id in it, or out refuses it. What was appended until
+// then stays in out.
 enum status route_expand_topic(struct span text, const struct route_captures *captures, struct span request_id,
                                struct bytes *out);
-// Appends the topic with the execution id where ROUTE_EXECUTION_MARK stands.
-void route_put_execution(struct span topic, struct span execution_id, struct bytes *out);
+// Appends the topic with the ids where their marks stand.
+void route_put_ids(struct span topic, struct span request_id, struct span execution_id, struct bytes *out);
 // Appends the context with captures and {payload} put in. Inside quotes both are escaped for JSON. Outside of them a
 // capture must be one JSON value by itself (so that a topic cannot bring members of its own: "1,\"admin\":true"), and
 // {payload} is the message verbatim when it is JSON by json_check, else as a JSON string; an empty message is null.

@@ -282,10 +282,10 @@ static void test_putting_the_execution_id(void **state)
     struct bytes out;
     (void)state;
     bytes_init(&out, 100);
-    route_put_execution(SPAN("a/\x1F/b/\x1F"), SPAN("632e"), &out);
+    route_put_ids(SPAN("a/\x1F/b/\x1F"), SPAN_NONE, SPAN("632e"), &out);
     assert_string_equal(bytes_text(&out), "a/632e/b/632e");
     bytes_clear(&out);
-    route_put_execution(SPAN("a/b"), SPAN("632e"), &out);
+    route_put_ids(SPAN("a/b"), SPAN("r"), SPAN("632e"), &out);
     assert_string_equal(bytes_text(&out), "a/b");
     bytes_free(&out);
 }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// What to do without memory: end at once. Everything acknowledged is in the journal, so a restart continues where this
+// process stood; a half-built state change does not. Any thread.
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+// Returns pointer, or ends the process with EX_OSERR when it is NULL.
+void *memory_must(void *pointer);
+// Ends the process when ok is false: for the sticky failure of a buffer whose bounds were checked before.
+void memory_check(int ok);
+
+#endif

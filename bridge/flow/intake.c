@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+// See intake.h. Every message ends in exactly one of: a command in the journal, a rejection in the outbox, a dead
+// letter, or nothing at all when it is known already. Thread: the MQTT library's receive thread.
+#include "flow/intake.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "flow/flow.h"
+#include "rules/reply.h"
+#include "rules/route.h"
+#include "rules/translate.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct intake {
+    const struct config *config; // under busy
+    struct store *store;
+    const struct clock *clock;
+    void (*ring)(void *context);
+    void *ring_context;
+    pthread_mutex_t busy; // held while a message is worked on
+    pthread_mutex_t lock;
+    struct intake_arrival arrivals[INTAKE_ARRIVALS_MAX]; // under lock
+    size_t arrival_count;
+    bool overflow;
+    struct intake_counts counts; // under lock
+};
+
+// One message on its way. Texts are borrowed from the message, the route or the structures below.
+struct order {
+    const struct mqtt_message *message;
+    const struct config_route *route;
+    const struct config_job *job;
+    struct route_captures captures;
+    struct span job_name;
+    struct span action_name;
+    struct store_command command;
+    struct translation translation;
+    int64_t wall_ms;
+    const char *type; // of the rejection
+    char why[TRANSLATE_MESSAGE_BYTES];
+};
+
+struct intake *intake_create(const struct config *config, struct store *store, const struct clock *clock,
+                             void (*ring)(void *context), void *ring_context)
+{
+    struct intake *intake = memory_must(calloc(1, sizeof *intake));
+    intake->config = config;
+    intake->store = store;
+    intake->clock = clock;
+    intake->ring = ring;
+    intake->ring_context = ring_context;
+    pthread_mutex_init(&intake->busy, NULL);
+    pthread_mutex_init(&intake->lock, NULL);
+    return intake;
+}
+
+void intake_free(struct intake *intake)
+{
+    pthread_mutex_destroy(&intake->busy);
+    pthread_mutex_destroy(&intake->lock);
+    free(intake);
+}
+
+static const struct config_route *find_route(const struct intake *intake, struct order *order)
+{
+    for (size_t i = 0; i < intake->config->route_count; i++) {
+        const struct config_route *route = &intake->config->routes[i];
+        if (route_match(span_of(route->filter), order->message->topic, &order->captures)) {
+            return route;
+        }
+    }
+    return NULL;
+}
+
+static bool refuse(struct order *order, const char *type, const char *why)
+{
+    order->type = type;
+    snprintf(order->why, sizeof order->why, "%s", why);
+    return false;
+}
+
+static bool refuse_name(struct order *order, const char *type, const char *what, struct span name)
+{
+    order->type = type;
+    snprintf(order->why, sizeof order->why, "%s \"%.*s\"", what, (int)(name.len < 100 ? name.len : 100), name.at);
+    return false;
+}
+
+// What the topic and the route say: the job, the action, whether they may be together.
+static bool read_address(const struct intake *intake, struct order *order)
+{
+    const struct config_route *route = order->route;
+    order->job_name = span_of(route->job);
+    order->action_name = span_of(route->action);
+    if (order->job_name.len == 0) {
+        route_capture(&order->captures, "job", &order->job_name);
+    }
+    if (order->action_name.len == 0) {
+        route_capture(&order->captures, "action", &order->action_name);
+    }
+    order->job = config_job(intake->config, order->job_name);
+    if (!order->job) {
+        return refuse_name(order, "UnknownJob", "no job of the configuration is named", order->job_name);
+    }
+    if (!action_parse(order->action_name, &order->command.action)) {
+        return refuse_name(order, "ActionNotAllowed", "action: there is none named", order->action_name);
+    }
+    if (order->command.action != ACTION_STATUS && !order->job->actions[order->command.action]) {
+        return refuse_name(order, "ActionNotAllowed", "the configuration of the job does not allow",
+                           order->action_name);
+    }
+    return true;
+}
+
+static bool matches_a_route(const struct config *config, struct span topic)
+{
+    struct route_captures captures;
+    for (size_t i = 0; i < config->route_count; i++) {
+        if (route_match(span_of(config->routes[i].filter), topic, &captures)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_response_topic(const struct intake *intake, struct order *order)
+{
+    struct span topic = order->message->response_topic;
+    if (topic.len == 0) {
+        return true;
+    }
+    if (!topic_name_valid(topic) || order->route->response_topics[0] == '\0' ||
+        !topic_matches(span_of(order->route->response_topics), topic)) {
+        return refuse(order, "InvalidCommand", "Response Topic: the route's response_topics does not allow it");
+    }
+    if (matches_a_route(intake->config, topic)) {
+        return refuse(order, "InvalidCommand", "Response Topic: it is a topic of commands, the reply would loop");
+    }
+    return true;
+}
+
+static size_t marker_reserve(const struct intake *intake, const struct order *order)
+{
+    const struct config_api *api = &intake->config->api;
+    bool marked = order->command.action == ACTION_EXECUTE && api->policy == CONFIG_POLICY_RECONCILE && api->marker[0];
+    return marked ? translate_marker_length(api->marker, STORE_TAG_BYTES) : 0;
+}
+
+static bool expand_context(struct order *order, size_t reserve)
+{
+    struct bytes context;
+    bytes_init(&context, COMMAND_PAYLOAD_MAX);
+    enum status rc =
+        route_expand_context(span_of(order->route->context), &order->captures, order->message->payload, &context);
+    bool ok = rc == STATUS_OK && bytes_ok(&context);
+    if (!ok) {
+        refuse(order, "InvalidCommand", "payload: the route's context made of it is no JSON object");
+    } else if (json_utf8_length(bytes_span(&context)) + reserve > COMMAND_CONTEXT_MAX) {
+        ok = refuse(order, "InvalidCommand", "payload: the context made of it is longer than the API allows");
+    } else {
+        order->translation.context = memory_must(strdup(bytes_text(&context)));
+    }
+    bytes_free(&context);
+    return ok;
+}
+
+// A marker of the sender's own under the bridge's key would be taken for the bridge's.
+static bool check_marker_free(const struct intake *intake, struct order *order)
+{
+    if (!order->translation.context || marker_reserve(intake, order) == 0) {
+        return true;
+    }
+    struct bytes marked;
+    bytes_init(&marked, COMMAND_PAYLOAD_MAX);
+    enum status rc = translate_add_marker(span_of(order->translation.context), intake->config->api.marker, "", &marked);
+    bytes_free(&marked);
+    if (rc == STATUS_CONFLICT) {
+        return refuse_name(order, "InvalidCommand", "templateContext: the bridge needs the member",
+                           span_of(intake->config->api.marker));
+    }
+    return true;
+}
+
+static bool read_payload(const struct intake *intake, struct order *order)
+{
+    size_t reserve = marker_reserve(intake, order);
+    order->translation.ttl_s = -1;
+    if (order->route->context[0]) {
+        return expand_context(order, reserve);
+    }
+    struct translate_error error;
+    enum status rc =
+        translate_payload(order->command.action, order->message->payload, reserve, &order->translation, &error);
+    memory_check(rc != STATUS_NO_MEMORY);
+    if (rc != STATUS_OK) {
+        return refuse(order, "InvalidCommand", error.message);
+    }
+    return true;
+}
+
+static bool read_message(const struct intake *intake, struct order *order)
+{
+    if (!read_address(intake, order)) {
+        return false;
+    }
+    if (order->message->payload.len > COMMAND_PAYLOAD_MAX) {
+        return refuse(order, "PayloadTooLarge", "payload: longer than 262144 bytes");
+    }
+    // The payload is read even of a retained command, so that the rejection can name its requestId.
+    bool readable = read_payload(intake, order);
+    if (order->message->retained) {
+        return refuse(order, "Retained", "a retained command would run again at every reconnect: publish it without");
+    }
+    return readable && check_marker_free(intake, order) && check_response_topic(intake, order);
+}
+
+static bool add_topic(const struct order *order, const char *text, struct bytes *topics)
+{
+    return route_expand_topic(span_of(text), &order->captures, span_of(order->translation.request_id), topics) ==
+           STATUS_OK;
+}
+
+// The four topics of the replies. false: the route cannot answer this message.
+static bool expand_topics(struct order *order, bool use_response_topic)
+{
+    struct bytes topics;
+    bytes_init(&topics, (size_t)(TOPIC_MAX_BYTES + 1) * STORE_TOPIC_COUNT);
+    struct span response = use_response_topic ? order->message->response_topic : SPAN_NONE;
+    const char *texts[STORE_TOPIC_COUNT] = {order->route->accepted, order->route->rejected, order->route->status,
+                                            order->route->log};
+    bool ok = true;
+    for (int kind = 0; kind < STORE_TOPIC_COUNT && ok; kind++) {
+        if (kind > 0) {
+            bytes_add_char(&topics, '\n');
+        }
+        if (response.len > 0 && kind <= STORE_TOPIC_REJECTED) {
+            bytes_add_span(&topics, response);
+        } else {
+            ok = add_topic(order, texts[kind], &topics);
+        }
+    }
+    if (ok && bytes_ok(&topics)) {
+        order->command.topics = memory_must(strdup(bytes_text(&topics)));
+    }
+    ok = ok && bytes_ok(&topics);
+    bytes_free(&topics);
+    return ok;
+}
+
+static char *copy(struct span text)
+{
+    return memory_must(span_dup(text));
+}
+
+static void fill_deadline(struct order *order)
+{
+    int64_t ttl_s = order->translation.ttl_s >= 0 ? order->translation.ttl_s : order->job->ttl_s;
+    int64_t expiry_s = order->message->expiry_s;
+    if (expiry_s >= 0 && (order->translation.ttl_s < 0 || expiry_s < ttl_s)) {
+        ttl_s = expiry_s;
+    }
+    order->command.arrived_ms = order->wall_ms;
+    order->command.expires_ms = order->wall_ms + ttl_s * 1000;
+}
+
+static void fill_command(struct order *order)
+{
+    struct store_command *command = &order->command;
+    struct translation *translation = &order->translation;
+    struct bytes scope;
+    bytes_init(&scope, TOPIC_MAX_BYTES * 2);
+    route_scope(span_of(order->route->name), &order->captures, &scope);
+    command->scope = copy(bytes_span(&scope));
+    bytes_free(&scope);
+    command->job = copy(span_of(order->job->name));
+    memcpy(command->application_id, order->job->application_id, COMMAND_ID_BYTES);
+    memcpy(command->resource_job_id, order->job->resource_job_id, COMMAND_ID_BYTES);
+    command->follow = command->action == ACTION_EXECUTE && order->job->follow;
+    command->digest = digest_of(order->message->payload);
+    command->packet_id = order->message->packet_id;
+    command->epoch = order->message->epoch;
+    memcpy(command->execution_id, translation->execution_id, COMMAND_ID_BYTES);
+    fill_deadline(order);
+    // The translation's texts change their owner.
+    command->request_id = translation->request_id;
+    command->context = translation->context;
+    command->body = translation->body;
+    command->query = translation->query;
+    command->of = translation->of;
+    *translation = (struct translation){.ttl_s = -1};
+}
+
+static void count(struct intake *intake, int64_t *counter)
+{
+    pthread_mutex_lock(&intake->lock);
+    (*counter)++;
+    pthread_mutex_unlock(&intake->lock);
+}
+
+static struct flow_tell telling(const struct intake *intake, const struct order *order)
+{
+    return (struct flow_tell){store_instance(intake->store), order->wall_ms, intake->config->broker.retain};
+}
+
+// The rejection of a message that did not become a command.
+static void submit_rejection(struct intake *intake, struct order *order)
+{
+    struct store_change *change = memory_must(store_change_new());
+    struct reply reply = {
+        .request_id = span_of(order->command.request_id ? order->command.request_id : order->translation.request_id),
+        .action = order->action_name,
+        .job = order->job_name,
+        .at_ms = order->wall_ms};
+    struct bytes payload;
+    struct bytes topic;
+    bytes_init(&payload, REPLY_MAX_BYTES);
+    bytes_init(&topic, TOPIC_MAX_BYTES * 2);
+    reply_rejected(&payload, &reply, span_of(order->type), span_of(order->why), 0);
+    route_put_ids(store_command_topic(&order->command, STORE_TOPIC_REJECTED), SPAN("unknown"), SPAN_NONE, &topic);
+    memory_check(bytes_ok(&payload) && bytes_ok(&topic));
+    change->messages =
+        memory_must(store_message_new(bytes_span(&topic), bytes_span(&payload), false, order->message->correlation, 0));
+    bytes_free(&payload);
+    bytes_free(&topic);
+    LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
+             LOG_TEXT("why", order->why));
+    store_submit_wait(intake->store, change);
+    count(intake, &intake->counts.rejected);
+}
+
+static void submit_deadletter(struct intake *intake, const struct order *order, const char *reason)
+{
+    struct store_change *change = memory_must(store_change_new());
+    struct bytes topic;
+    struct bytes payload;
+    bytes_init(&topic, TOPIC_MAX_BYTES * 2);
+    bytes_init(&payload, REPLY_MAX_BYTES);
+    bytes_add_format(&topic, "%s/deadletter", intake->config->broker.bridge_topic);
+    struct span kept = order->message->payload;
+    kept.len = kept.len < COMMAND_PAYLOAD_MAX ? kept.len : COMMAND_PAYLOAD_MAX;
+    reply_deadletter(&payload, order->message->topic, kept, span_of(reason), order->wall_ms);
+    memory_check(bytes_ok(&topic) && bytes_ok(&payload));
+    change->messages = memory_must(store_message_new(bytes_span(&topic), bytes_span(&payload), false, SPAN_NONE, 0));
+    change->dead_topic = order->message->topic;
+    change->dead_payload = kept;
+    change->dead_reason = reason;
+    change->done_ms = order->wall_ms;
+    bytes_free(&topic);
+    bytes_free(&payload);
+    LOG_WARNING("dead letter", LOG_SPAN("topic", order->message->topic), LOG_TEXT("reason", reason));
+    store_submit_wait(intake->store, change);
+    count(intake, &intake->counts.dead);
+}
+
+// The same request again: the stored answer, if there is one yet, to where this one wants it.
+static void repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
+{
+    count(intake, &intake->counts.repeated);
+    if (existing->done_ms == 0) {
+        LOG_INFO("command repeated before its answer", LOG_TEXT("request", existing->request_id));
+        return;
+    }
+    struct store_change *change = memory_must(store_change_new());
+    order->command.id = existing->id;
+    if (existing->error_type) {
+        flow_tell_rejected(telling(intake, order), change, &order->command, existing->error_type,
+                           existing->error_message, (int)existing->http_status);
+    } else {
+        bool execute = existing->action == ACTION_EXECUTE;
+        flow_tell_accepted(telling(intake, order), change, &order->command, execute ? existing->execution_id : "",
+                           execute ? 0 : (int)existing->http_status, span_of(existing->answer));
+    }
+    LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));
+    store_submit_wait(intake->store, change);
+}
+
+static void tell_arrival(struct intake *intake, const struct order *order)
+{
+    pthread_mutex_lock(&intake->lock);
+    intake->counts.queued++;
+    if (intake->arrival_count < INTAKE_ARRIVALS_MAX) {
+        intake->arrivals[intake->arrival_count++] = (struct intake_arrival){
+            order->command.id, order->command.action, (size_t)(order->job - intake->config->jobs)};
+    } else {
+        intake->overflow = true;
+    }
+    bool first = intake->arrival_count == 1 || intake->overflow;
+    pthread_mutex_unlock(&intake->lock);
+    if (first) {
+        intake->ring(intake->ring_context);
+    }
+}
+
+static void submit_command(struct intake *intake, struct order *order)
+{
+    struct store_command existing;
+    fill_command(order);
+    enum store_intake_result result =
+        store_intake(intake->store, &order->command, order->message->duplicate, &existing);
+    switch (result) {
+    case STORE_NEW:
+        tell_arrival(intake, order);
+        break;
+    case STORE_REPEAT:
+        repeat_answer(intake, order, &existing);
+        break;
+    case STORE_CONFLICT:
+        refuse(order, "Conflict", "requestId: it was used with another body before");
+        submit_rejection(intake, order);
+        break;
+    case STORE_JOURNAL_FULL:
+        refuse(order, "JournalFull", "the journal holds as many unfinished commands as it may: try again later");
+        submit_rejection(intake, order);
+        break;
+    case STORE_REDELIVERED:
+        LOG_INFO("message redelivered", LOG_SPAN("topic", order->message->topic));
+        count(intake, &intake->counts.redelivered);
+        break;
+    case STORE_CLOSING:
+        break;
+    }
+    store_command_free(&existing);
+}
+
+static void work_on(struct intake *intake, struct order *order)
+{
+    order->route = find_route(intake, order);
+    if (!order->route) {
+        submit_deadletter(intake, order, "no route matches the topic");
+        return;
+    }
+    bool valid = read_message(intake, order);
+    bool respond = order->message->response_topic.len > 0 && check_response_topic(intake, order);
+    if (!expand_topics(order, respond)) {
+        submit_deadletter(intake, order, "the route's reply topics cannot be made of this topic");
+        return;
+    }
+    order->command.correlation = (struct span){copy(order->message->correlation), order->message->correlation.len};
+    if (valid) {
+        submit_command(intake, order);
+    } else {
+        submit_rejection(intake, order);
+    }
+}
+
+void intake_message(struct intake *intake, const struct mqtt_message *message)
+{
+    struct order order = {.message = message, .wall_ms = clock_wall_ms(intake->clock)};
+    count(intake, &intake->counts.received);
+    pthread_mutex_lock(&intake->busy);
+    work_on(intake, &order);
+    pthread_mutex_unlock(&intake->busy);
+    translate_free(&order.translation);
+    store_command_free(&order.command);
+}
+
+size_t intake_take(struct intake *intake, struct intake_arrival *arrivals, size_t max, bool *overflow)
+{
+    pthread_mutex_lock(&intake->lock);
+    size_t taken = intake->arrival_count < max ? intake->arrival_count : max;
+    memcpy(arrivals, intake->arrivals, taken * sizeof arrivals[0]);
+    memmove(intake->arrivals, intake->arrivals + taken, (intake->arrival_count - taken) * sizeof arrivals[0]);
+    intake->arrival_count -= taken;
+    *overflow = intake->overflow;
+    intake->overflow = false;
+    pthread_mutex_unlock(&intake->lock);
+    return taken;
+}
+
+void intake_set_config(struct intake *intake, const struct config *config)
+{
+    pthread_mutex_lock(&intake->busy);
+    intake->config = config;
+    pthread_mutex_lock(&intake->lock);
+    intake->arrival_count = 0; // places in the old configuration
+    intake->overflow = true;
+    pthread_mutex_unlock(&intake->lock);
+    pthread_mutex_unlock(&intake->busy);
+}
+
+void intake_counts(struct intake *intake, struct intake_counts *counts)
+{
+    pthread_mutex_lock(&intake->lock);
+    *counts = intake->counts;
+    pthread_mutex_unlock(&intake->lock);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a message to a committed command or a committed rejection. Runs on the MQTT library's receive thread, which
+// acknowledges the message when this returns: so it returns only when what it decided is in the journal.
+// Must never call the API or the broker.
+#ifndef FLOW_INTAKE_H
+#define FLOW_INTAKE_H
+
+#include "base/clock.h"
+#include "io/config.h"
+#include "io/mqtt.h"
+#include "io/store.h"
+
+#define INTAKE_ARRIVALS_MAX 1024 // told to the loop one by one; beyond it looks itself
+
+struct intake;
+
+// A command that is in the journal now.
+struct intake_arrival {
+    int64_t id;
+    enum action action;
+    size_t job; // its place in the configuration
+};
+
+struct intake_counts {
+    int64_t received, queued, rejected, repeated, redelivered, dead;
+};
+
+// config and store are borrowed. ring: any thread; something for intake_take.
+struct intake *intake_create(const struct config *config, struct store *store, const struct clock *clock,
+                             void (*ring)(void *context), void *ring_context);
+void intake_free(struct intake *intake);
+// The receive thread.
+void intake_message(struct intake *intake, const struct mqtt_message *message);
+// The loop. Takes up to max arrivals; *overflow is set when some were not noted.
+size_t intake_take(struct intake *intake, struct intake_arrival *arrivals, size_t max, bool *overflow);
+// The loop. Waits for the message that is being worked on; the old configuration is not used any more afterwards.
+void intake_set_config(struct intake *intake, const struct config *config);
+void intake_counts(struct intake *intake, struct intake_counts *counts); // any thread
+
+#endif

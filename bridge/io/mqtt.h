@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The broker, through Paho's asynchronous client: one connection that is made again for ever with jittered back-off,
+// subscriptions with QoS 1, and a bounded window of QoS 1 publications.
+//
+// Threads: on_message runs on Paho's receive thread and may take as long as the disk does: the PUBACK goes out when it
+// returns. Everything that could wait for Paho's lock is done by a thread of this module, so the loop never does.
+// What happened is collected by the loop with mqtt_collect.
+//
+// At a lost connection Paho's client is thrown away with all that it had in flight, and every publication that was not
+// acknowledged is reported as failed: the outbox is in the journal, and sends it again.
+#ifndef IO_MQTT_H
+#define IO_MQTT_H
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/status.h"
+
+#define MQTT_WINDOW            256 // publications handed over and not yet acknowledged
+#define MQTT_CONNECT_TIMEOUT_S 10
+#define MQTT_FILTERS_MAX       256
+#define MQTT_REASON_BYTES      128
+#define MQTT_RECEIVE_MAX       200     // messages that a broker (MQTT 5) may have unacknowledged towards us
+#define MQTT_PACKET_MAX_BYTES  2097152 // longer ones a broker (MQTT 5) does not send us
+
+struct mqtt;
+
+enum mqtt_version { MQTT_VERSION_AUTO, MQTT_VERSION_5, MQTT_VERSION_311 };
+
+// A message that came in; everything is borrowed until on_message returns.
+struct mqtt_message {
+    struct span topic;
+    struct span payload;
+    bool retained;
+    bool duplicate;
+    int packet_id;
+    int64_t epoch; // of the connection that it came on
+    struct span response_topic;
+    struct span correlation;
+    int64_t expiry_s; // -1: none
+};
+
+struct mqtt_settings {
+    const char *uri;
+    const char *client_id;
+    const char *username;
+    struct span password; // wiped copy inside
+    enum mqtt_version version;
+    int64_t keepalive_s;
+    bool clean_start;
+    int64_t session_expiry_s;
+    int64_t reconnect_min_ms;
+    int64_t reconnect_max_ms;
+    const char *ca_file, *cert_file, *key_file; // "": none
+    bool verify;
+    const char *const *filters;
+    size_t filter_count;
+    const char *will_topic;
+    bool will_retain;
+    const struct clock *clock;
+    void (*make_will)(void *context, struct bytes *payload); // this module's thread, at every connect
+    int64_t (*next_epoch)(void *context);                    // this module's thread, at every connect
+    void (*on_message)(void *context, const struct mqtt_message *message);
+    void (*ring)(void *context); // any thread: there is something for mqtt_collect
+    void *context;
+};
+
+struct mqtt_publication {
+    int64_t id; // not 0; comes back in on_published
+    struct span topic;
+    struct span payload;
+    struct span correlation;
+    bool retain;
+    bool json; // payload format and content type are told (MQTT 5)
+};
+
+struct mqtt_events {
+    // refused: a filter whose subscription the broker refused, "" when it granted all.
+    void (*on_online)(void *context, bool session_present, const char *refused);
+    void (*on_offline)(void *context, const char *reason);
+    // id was acknowledged, or refused for good (reason: the broker's, "" when acknowledged).
+    void (*on_published)(void *context, int64_t id, const char *reason);
+    void *context;
+};
+
+// Copies the settings, starts the thread, begins to connect.
+enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **mqtt);
+// STATUS_FULL: the window is full; STATUS_CLOSED: not online. Copies. The loop.
+enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication);
+size_t mqtt_room(struct mqtt *mqtt); // publications that the window still takes, 0 when not online
+// Calls back for what happened since the last time. on_offline means that all that was handed over and not reported is
+// not acknowledged. The loop.
+void mqtt_collect(struct mqtt *mqtt, const struct mqtt_events *events);
+// Waits up to timeout_ms until all that was handed over is acknowledged, disconnects, frees. The loop.
+// STATUS_TIMEOUT: the receive thread is still in on_message; nothing was freed, and the process should just end.
+enum status mqtt_stop(struct mqtt *mqtt, int64_t timeout_ms);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paho (1.3.12, MQTTAsyncUtils.c) holds one global lock while it calls messageArrived, and its receive thread lets go
+// of it only around poll(), for microseconds when more messages wait. A mutex of glibc is not fair, so with a commit of
+// 10 ms in each callback a thread that wants to publish gets the lock about once in twelve messages, and Paho's own
+// send thread then needs it again for each packet. There is no hook at that place and no way to give the lock up, but
+// poll() is where the thread stands without it. So this program has a poll() of its own, which for that thread alone,
+// and only while publications wait and callbacks are slow, first pauses for a small part of the time that the lock was
+// held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
+#include "io/mqtt_fair.h"
+#include <poll.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#define FAIR_HELD_MIN_NS  1000000 // shorter callbacks leave enough room by themselves
+#define FAIR_PAUSE_PART   5       // the pause is this part of the time that the lock was held
+#define FAIR_PAUSE_MAX_NS 4000000
+
+static atomic_long waiting;
+static _Thread_local int64_t pause_ns; // set by the receive thread for its own next poll
+
+void mqtt_fair_held(int64_t held_ns)
+{
+    int64_t pause = held_ns / FAIR_PAUSE_PART;
+    pause_ns = held_ns < FAIR_HELD_MIN_NS ? 0 : pause < FAIR_PAUSE_MAX_NS ? pause : FAIR_PAUSE_MAX_NS;
+}
+
+void mqtt_fair_waiting(long publications)
+{
+    atomic_store_explicit(&waiting, publications, memory_order_relaxed);
+}
+
+// The parameters are those of poll(2); the name must be too, so that the library's calls arrive here.
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    // The library polls twice a turn: for writing with no timeout (while it holds its socket lock), then for reading.
+    if (pause_ns > 0 && timeout_ms > 0) {
+        struct timespec pause = {0, pause_ns};
+        pause_ns = 0;
+        if (atomic_load_explicit(&waiting, memory_order_relaxed) > 0) {
+            nanosleep(&pause, NULL);
+        }
+    }
+    struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
+    return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+}

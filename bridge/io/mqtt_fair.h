@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lets the threads that publish get at Paho's lock while a slow disk keeps its receive thread busy. Any thread.
+#ifndef IO_MQTT_FAIR_H
+#define IO_MQTT_FAIR_H
+
+#include <stdint.h>
+
+// The receive thread, at the end of a message callback that took held_ns.
+void mqtt_fair_held(int64_t held_ns);
+// Any thread: how many publications wait for Paho or the broker.
+void mqtt_fair_waiting(long publications);
+
+#endif

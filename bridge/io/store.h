@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal: the one durable truth, in SQLite. A writer thread commits everything that waits as one transaction and
+// then tells those who wait for it; readers (the loop, the web, the command line) have connections of their own.
+// Must never call another module back from inside a transaction, and never touch the MQTT library: the receive
+// thread waits in here while it holds that library's lock.
+//
+// Order that the promises rest on: a command's row is committed before its PUBACK (store_intake waits), SENT is
+// committed before the request leaves (done is called after the commit), an answer's state and the messages that tell
+// of it are one transaction.
+#ifndef IO_STORE_H
+#define IO_STORE_H
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "rules/command.h"
+#include "rules/runlog.h"
+
+#define STORE_INSTANCE_BYTES  16   // text of the journal's own random id, with NUL
+#define STORE_TAG_BYTES       40   // INSTANCE-ID, with NUL
+#define STORE_LAZY_MS         200  // a lazy change waits at most so long for a commit to join
+#define STORE_SYNC_MS         50   // durability "process": at most so much is lost in a power cut
+#define STORE_RETRY_MS        500  // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_REDELIVERY_SPAN 1024 // commands back that a redelivered message is compared with
+#define STORE_DEADLETTERS_MAX 1000 // kept; the oldest go first
+
+struct store;
+struct store_reader;
+
+enum store_topic { STORE_TOPIC_ACCEPTED, STORE_TOPIC_REJECTED, STORE_TOPIC_STATUS, STORE_TOPIC_LOG, STORE_TOPIC_COUNT };
+
+// One command with its run. Texts are malloc'ed and owned by it, NULL when absent; store_command_free() frees.
+struct store_command {
+    int64_t id;
+    enum command_state state;
+    enum action action;
+    bool follow;
+    bool pended;  // a `pending` was published
+    bool foreign; // a run that somebody else started (watch): no command, no answer
+    char *job;
+    char application_id[COMMAND_ID_BYTES];
+    char resource_job_id[COMMAND_ID_BYTES];
+    char *request_id;        // as the sender gave it
+    char *scope;             // of request_id
+    uint64_t digest;         // of the payload
+    char *topics;            // STORE_TOPIC_COUNT topics joined with '\n', an execution id still a mark
+    struct span correlation; // malloc'ed bytes
+    char *context;
+    char *body;
+    char *query;
+    char *of;
+    char execution_id[COMMAND_ID_BYTES]; // of the run; for cancelExecution the one to cancel
+    int64_t arrived_ms;                  // wall
+    int64_t expires_ms;                  // wall
+    int64_t sent_ms;                     // wall, 0: never
+    int64_t server_ms;                   // the API's clock when it was sent, 0: not known
+    int64_t attempts;
+    int64_t done_ms; // wall, when it was answered
+    int64_t http_status;
+    char *error_type;
+    char *error_message;
+    char *answer; // the API's body, kept for a repeated request
+    char *run_state;
+    char *summary;
+    int64_t seq;
+    uint64_t entry_digest;
+    enum run_outcome outcome;
+    int64_t ended_ms;
+    int64_t packet_id; // of the MQTT message, 0: none
+    int64_t epoch;     // counts the bridge's connections over restarts
+};
+
+// A message to publish. One block, freed with free().
+struct store_message {
+    struct store_message *next;
+    int64_t id;
+    struct span topic;
+    struct span payload;
+    struct span correlation; // empty: none
+    bool retain;
+    int64_t progress_of; // a command id when a later message of that run replaces this one, 0: must be published
+};
+
+// What is to change in one command, with what is told of it: all or nothing. Filled by the caller, who owns it until
+// store_submit; comes back in done. A row that is not in state `from` any more is left alone (applied is false then,
+// and nothing is told).
+enum store_fields {
+    STORE_SET_SENT = 1,   // sent_ms, server_ms; counts an attempt
+    STORE_SET_RESULT = 2, // execution_id, http_status, error_type, error_message, answer, done_ms
+    STORE_SET_RUN = 4,    // run_state, seq, summary, entry_digest, outcome, ended_ms
+    STORE_SET_PENDED = 8, // and run_state, seq
+};
+
+struct store_change {
+    struct store_change *next;
+    int64_t id; // 0: only messages
+    enum command_state from;
+    enum command_state to;
+    unsigned fields;
+    const struct store_command *insert; // a foreign run to be inserted instead; borrowed until done
+    int64_t sent_ms, server_ms, done_ms, http_status, seq, ended_ms;
+    char execution_id[COMMAND_ID_BYTES];
+    char *error_type, *error_message, *answer, *run_state, *summary; // malloc'ed, freed with the change
+    uint64_t entry_digest;
+    enum run_outcome outcome;
+    struct store_message *messages; // freed with the change
+    int64_t *remove;                // ids of published messages to remove, malloc'ed
+    size_t remove_count;
+    int64_t supersede_of; // not 0: progress messages of that command with an id above supersede_above are dropped
+    int64_t supersede_above;
+    int64_t prune_before_ms; // not 0: some final commands that ended before it, with an id above prune_after_id, go
+    int64_t prune_after_id;
+    struct span dead_topic, dead_payload; // not empty topic: a dead letter, borrowed until the commit
+    const char *dead_reason;
+    bool lazy;                                                // joins the next commit instead of making one
+    bool applied;                                             // out
+    int64_t new_id;                                           // out, of insert
+    size_t pruned;                                            // out, 0: nothing is left to prune
+    void (*done)(struct store_change *change, void *context); // on the thread of store_collect, after the commit
+    void *context;
+};
+
+struct store_settings {
+    const char *path;
+    bool power; // durability: sync every commit
+    int64_t max_commands;
+    const struct clock *clock;
+    void (*ring)(void *context); // any thread: there is something for store_collect
+    void *ring_context;
+};
+
+// Opens or creates the journal, takes its lock, migrates, recovers (what was RETRY_WAIT is READY again, a SENT execute
+// is AMBIGUOUS, any other SENT is READY), starts the writer. STATUS_BUSY: another process has it (its pid in *why).
+// STATUS_INVALID: a newer schema or no journal; STATUS_IO. *why is malloc'ed text in every failure.
+enum status store_open(const struct store_settings *settings, struct store **store, char **why);
+// Commits what waits and closes. Nobody may use the store any more.
+void store_close(struct store *store);
+
+const char *store_instance(const struct store *store);
+int64_t store_next_epoch(struct store *store); // the number of a new connection to the broker; not durable by itself
+// INSTANCE-ID of a command: its marker, and its requestId where the sender gave none.
+void store_tag(const char *instance, int64_t id, char tag[STORE_TAG_BYTES]);
+// The id in a tag of this journal, 0 when it is none.
+int64_t store_tag_id(const char *instance, struct span tag);
+
+enum store_intake_result {
+    STORE_NEW,         // committed; command->id is set
+    STORE_REPEAT,      // the same requestId with the same payload: *existing is filled
+    STORE_CONFLICT,    // the same requestId with another payload
+    STORE_REDELIVERED, // the broker sent it again; it is in the journal already
+    STORE_JOURNAL_FULL,
+    STORE_CLOSING, // nothing was committed
+};
+
+// Inserts as READY and waits for the commit, however long the disk takes. redelivered: the message had the DUP flag.
+// Any thread but the loop. existing must be freed by the caller with store_command_free.
+enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
+                                      struct store_command *existing);
+// Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed.
+enum status store_submit_wait(struct store *store, struct store_change *change);
+// Queues for the next commit; never waits. The store owns the change until done, and frees it after done.
+void store_submit(struct store *store, struct store_change *change);
+// Calls done of what was committed. The loop.
+void store_collect(struct store *store);
+struct store_change *store_change_new(void); // zeroed, NULL when out of memory
+void store_change_free(struct store_change *change);
+
+struct store_counts {
+    int64_t open;   // commands not final, runs being followed included
+    int64_t outbox; // messages not yet acknowledged
+    int64_t commits;
+    int64_t failures; // of commits
+    bool failing;     // the last commit failed and is being repeated
+};
+void store_counts(struct store *store, struct store_counts *counts); // any thread
+// A phrase for the failure that the writer is repeating, "" when there is none. Any thread; copied into text.
+void store_failure(struct store *store, char *text, size_t text_bytes);
+
+struct store_message *store_message_new(struct span topic, struct span payload, bool retain, struct span correlation,
+                                        int64_t progress_of);
+void store_command_free(struct store_command *command);
+// The topic of that kind, from the joined ones.
+struct span store_command_topic(const struct store_command *command, enum store_topic kind);
+
+// Reading. One reader belongs to one thread. Every function returns the number of rows or a status; a failing disk is
+// STATUS_IO or 0 rows, and logged.
+enum status store_reader_open(const char *path, struct store_reader **reader, char **why);
+void store_reader_close(struct store_reader *reader);
+const char *store_reader_instance(const struct store_reader *reader);
+
+struct store_ref {
+    int64_t id;
+    enum action action;
+    int64_t expires_ms;
+};
+
+enum status store_load(struct store_reader *reader, int64_t id, struct store_command *command);
+// Ids of commands of that job in that state, in order of arrival, after `after`.
+size_t store_list(struct store_reader *reader, enum command_state state, const char *job, int64_t after,
+                  struct store_ref *refs, size_t max);
+// The next job name after `after` ("" first) that has commands in that state; malloc'ed, NULL: no more.
+char *store_next_job(struct store_reader *reader, enum command_state state, const char *after);
+int64_t store_count(struct store_reader *reader, enum command_state state, const char *job); // job NULL: all
+// READY commands whose time has run out.
+size_t store_list_expired(struct store_reader *reader, int64_t wall_ms, struct store_ref *refs, size_t max);
+// Executes that arrived before wall_ms, after id `after`, not yet answered and not yet told `pending`. *last is the
+// last id looked at.
+size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t arrived_before_ms, int64_t *last,
+                             int64_t *ids, size_t max);
+int64_t store_first_open(struct store_reader *reader); // the smallest id not final, 0: none
+enum status store_find_execution(struct store_reader *reader, const char *resource_job_id, const char *execution_id,
+                                 struct store_command *command);
+enum status store_find_request(struct store_reader *reader, const char *scope, const char *request_id,
+                               struct store_command *command);
+// The run of that job that ended last; STATUS_NOT_FOUND.
+enum status store_last_finished(struct store_reader *reader, const char *job, struct store_command *command);
+// When, by the API's clock, the newest known run of the job was started; 0: none.
+int64_t store_newest_server_ms(struct store_reader *reader, const char *job);
+// Messages after id `after`, oldest first, as a list; the caller frees each.
+struct store_message *store_next_messages(struct store_reader *reader, int64_t after, size_t max);
+
+#endif
