@@ -112,9 +112,10 @@ static void check_password(struct config_loading *loading)
 
 static void check_bridge_topic(struct config_loading *loading)
 {
-    const char *key = "broker.bridge_topic";
+    // The complaint goes to one of the two that is in the file.
+    const char *key = is_there(loading, "broker.bridge_topic") ? "broker.bridge_topic" : "broker.client_id";
     const char *topic = loading->config->broker.bridge_topic;
-    if (!config_is_right(loading, key) || !config_is_right(loading, "broker.client_id")) {
+    if (!config_is_right(loading, "broker.bridge_topic") || !config_is_right(loading, "broker.client_id")) {
         return;
     }
     struct bytes longest;
@@ -124,8 +125,9 @@ static void check_bridge_topic(struct config_loading *loading)
     if (strpbrk(topic, "{}") != NULL) {
         config_complain(loading, key, "has a placeholder that is not known here, expected none but {client_id}");
     } else if (!topic_name_valid(bytes_span(&longest))) {
-        config_complain(loading, key, "gives \"%.80s\", expected a topic without + and #, of at most %d bytes", topic,
-                        TOPIC_MAX_BYTES);
+        config_complain(loading, key,
+                        "gives the bridge's topic \"%.80s\", expected a topic without + and #, of at most %d bytes",
+                        topic, TOPIC_MAX_BYTES);
     }
     bytes_free(&longest);
 }
