@@ -290,12 +290,9 @@ static bool check_value(struct cursor *c)
 
 enum status json_check(struct span text, struct json_value *value, size_t *error_at, const char **why)
 {
-    struct cursor c = {text.at, text.at + text.len, NULL};
+    const char *start = text.len > 0 ? text.at : ""; // text.at may be NULL
+    struct cursor c = {start, start + text.len, NULL};
 
-    if (text.len == 0) {
-        c = (struct cursor){"", "", NULL}; // text.at may be NULL
-    }
-    const char *start = c.at;
     skip_space(&c);
     const char *first = c.at;
     if (check_value(&c)) {

@@ -172,6 +172,11 @@ enum status route_check_template(struct span text, struct span filter, bool allo
 
     *which = SPAN_NONE;
     bytes_init(&sample, text.len + 1);
+    // "$x-{name}" would stand for topics that the filter "+" does not.
+    if (text.len > 0 && *text.at == '$' && has_brace(first_level(text))) {
+        *why = "a first level that begins with $ cannot have a capture";
+        goto out;
+    }
     while (next_piece(&text, &piece)) {
         if (!piece.placeholder) {
             if (has_brace(piece.text)) {

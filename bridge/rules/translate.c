@@ -70,6 +70,9 @@ static void refuse_unknown(struct field_reader *reader, struct span key_raw)
     char names[TRANSLATE_MESSAGE_BYTES];
     struct span name = {key_raw.at + 1, key_raw.len - 2};
 
+    if (reader->wrong) {
+        return; // told already: a payload of nothing but unknown fields must not cost a message each
+    }
     // A name that has no text of its own is shown as it was written.
     bytes_clear(&reader->unescaped);
     if (json_unescape((struct json_value){JSON_STRING, key_raw}, &reader->unescaped) == STATUS_OK) {

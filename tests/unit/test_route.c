@@ -87,6 +87,8 @@ static void test_templates(void **state)
         {"a/{executionId}", false, false, "executionId"},
         {"a/{line}", true, false, "line"},
         {"a/{payload}", true, false, "payload"},
+        {"$x/{device}", false, true, ""},
+        {"${device}/x", false, false, ""},
         {"a/{device", true, false, ""},
         {"a/device}", true, false, ""},
         {"a/{}", true, false, ""},
