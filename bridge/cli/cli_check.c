@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#define REPORT_MAX_BYTES (1024 * 1024) // 200 problems of at most 2 KiB each, escaped, fit well
+#define REPORT_MAX_BYTES ((size_t)1024 * 1024) // 200 problems of at most 2 KiB each, escaped, fit well
 
 static void print_problems(const struct config_problems *problems)
 {

@@ -119,7 +119,7 @@ static void check_bridge_topic(struct config_loading *loading)
         return;
     }
     struct bytes longest;
-    bytes_init(&longest, 2 * TOPIC_MAX_BYTES);
+    bytes_init(&longest, (size_t)2 * TOPIC_MAX_BYTES);
     bytes_add_text(&longest, topic);
     bytes_add_text(&longest, "/deadletter");
     if (strpbrk(topic, "{}") != NULL) {

@@ -278,7 +278,7 @@ static void check_kinds(const struct routes *routes, size_t index, enum kind kin
 // The topics of the bridge itself, as a filter; empty when they are wrong already. The caller frees.
 static void bridge_filter(const struct routes *routes, struct bytes *filter)
 {
-    bytes_init(filter, 2 * TOPIC_MAX_BYTES);
+    bytes_init(filter, (size_t)2 * TOPIC_MAX_BYTES);
     if (config_is_right(routes->loading, "broker.bridge_topic") &&
         config_is_right(routes->loading, "broker.client_id")) {
         bytes_add_text(filter, routes->config->broker.bridge_topic);

@@ -5,7 +5,7 @@
 #include "io/config_rule.h"
 #include <string.h>
 
-#define EXPANDED_MAX_BYTES (2 * CONFIG_CONTEXT_MAX_BYTES)
+#define EXPANDED_MAX_BYTES ((size_t)2 * CONFIG_CONTEXT_MAX_BYTES)
 
 // The text with every placeholder replaced; the text itself when there is none.
 static const char *put_in(struct config_loading *loading, const char *text, const char *placeholder, const char *value)

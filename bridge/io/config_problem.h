@@ -18,7 +18,7 @@ struct config_place {
 void config_problem_add(struct config_problems *problems, struct config_place place, const char *key,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 void config_problem_addv(struct config_problems *problems, struct config_place place, const char *key,
-                         const char *format, va_list args);
+                         const char *format, va_list args) __attribute__((format(printf, 4, 0)));
 // By file (main_file first, the others by name) and line.
 void config_problems_sort(struct config_problems *problems, const char *main_file);
 

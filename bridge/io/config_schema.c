@@ -8,39 +8,39 @@
 #define JOB(field)   offsetof(struct config_job, field)
 #define ROUTE(field) offsetof(struct config_route, field)
 
-#define MINUTE_MS 60000
-#define HOUR_MS   3600000
-#define DAY_MS    86400000
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS   INT64_C(3600000)
+#define DAY_MS    INT64_C(86400000)
 #define YEAR_S    31536000
 
 // Short forms for the columns, so that a row stays readable.
 #define TEXT(path, at, fallback, check, help)                                                                          \
     {                                                                                                                  \
-        path, CONFIG_TEXT, at, false, fallback, 0, 0, NULL, check, help                                                \
+        path, CONFIG_TEXT, false, at, fallback, 0, 0, NULL, check, help                                                \
     }
 #define FILENAME(path, at, fallback, help)                                                                             \
     {                                                                                                                  \
-        path, CONFIG_PATH, at, false, fallback, 0, 0, NULL, NULL, help                                                 \
+        path, CONFIG_PATH, false, at, fallback, 0, 0, NULL, NULL, help                                                 \
     }
 #define MUST(path, at, check, help)                                                                                    \
     {                                                                                                                  \
-        path, CONFIG_TEXT, at, true, "", 0, 0, NULL, check, help                                                       \
+        path, CONFIG_TEXT, true, at, "", 0, 0, NULL, check, help                                                       \
     }
 #define NUMBER(path, at, fallback, a, b, help)                                                                         \
     {                                                                                                                  \
-        path, CONFIG_INT, at, false, fallback, a, b, NULL, NULL, help                                                  \
+        path, CONFIG_INT, false, at, fallback, a, b, NULL, NULL, help                                                  \
     }
 #define SWITCH(path, at, fallback, help)                                                                               \
     {                                                                                                                  \
-        path, CONFIG_BOOL, at, false, fallback, 0, 0, NULL, NULL, help                                                 \
+        path, CONFIG_BOOL, false, at, fallback, 0, 0, NULL, NULL, help                                                 \
     }
 #define WORD(path, at, fallback, allowed, help)                                                                        \
     {                                                                                                                  \
-        path, CONFIG_ENUM, at, false, fallback, 0, 0, allowed, NULL, help                                              \
+        path, CONFIG_ENUM, false, at, fallback, 0, 0, allowed, NULL, help                                              \
     }
 #define RATE(path, at, help)                                                                                           \
     {                                                                                                                  \
-        path, CONFIG_RATE, at, false, "\"\"", 0, 0, NULL, NULL, help                                                   \
+        path, CONFIG_RATE, false, at, "\"\"", 0, 0, NULL, NULL, help                                                   \
     }
 
 const struct config_key config_keys[] = {
@@ -133,7 +133,7 @@ const struct config_key config_keys[] = {
     MUST("jobs[].name", JOB(name), config_rule_job_name, "Name of the job in topics and replies."),
     MUST("jobs[].application_id", JOB(application_id), config_rule_api_id, "Id of the application, 24 hex digits."),
     MUST("jobs[].resource_job_id", JOB(resource_job_id), config_rule_api_id, "Id of the resource job, 24 hex digits."),
-    {"jobs[].actions", CONFIG_ACTIONS, JOB(actions), false, "[\"execute\", \"cancelExecution\", \"get\", \"logs\"]", 0,
+    {"jobs[].actions", CONFIG_ACTIONS, false, JOB(actions), "[\"execute\", \"cancelExecution\", \"get\", \"logs\"]", 0,
      0, NULL, NULL, "What may be asked of this job; patch and delete must be named, status is always allowed."},
     NUMBER("jobs[].ttl_s", JOB(ttl_s), "3600", 1, COMMAND_TTL_MAX_S,
            "Seconds after which a command that could not be sent is answered with Expired."),

@@ -19,8 +19,8 @@ enum config_type {
 struct config_key {
     const char *path; // "broker.tls.ca_file", "jobs[].ttl_s"
     enum config_type type;
-    size_t offset; // into struct config, struct config_job or struct config_route
     bool required;
+    size_t offset;        // into struct config, struct config_job or struct config_route
     const char *fallback; // the default as it would stand in the file, "" when required
     int64_t min, max;     // CONFIG_INT
     const char *words;    // CONFIG_ENUM: the allowed words, separated by '|', in the order of the enum

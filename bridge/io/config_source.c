@@ -172,7 +172,10 @@ static void pop_file(struct reader *reader)
 
 static char peek(const struct frame *frame, size_t ahead)
 {
-    return frame->at + ahead < frame->data.len ? frame->data.data[frame->at + ahead] : '\0';
+    if (frame->at + ahead >= frame->data.len) {
+        return '\0';
+    }
+    return frame->data.data[frame->at + ahead];
 }
 
 static void copy_string(struct reader *reader)

@@ -13,7 +13,7 @@
 
 #include "io/config_problem.h"
 
-#define CONFIG_SOURCE_MAX_BYTES  (4 * 1024 * 1024) // all files together
+#define CONFIG_SOURCE_MAX_BYTES  ((size_t)4 * 1024 * 1024) // all files together
 #define CONFIG_INCLUDE_DEPTH_MAX 10
 #define CONFIG_FILES_MAX         256 // files read, each inclusion counted
 
