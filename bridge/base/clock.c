@@ -57,12 +57,12 @@ void clock_advance(struct clock *fake, int64_t ms)
     fake->fake_wall_ms += ms;
 }
 
-// Days since 1970-01-01 of a date of the Gregorian calendar, years 0 and later. Years are counted from 1 March, so
+// Days since 1970-01-01 of a date of the Gregorian calendar, from the year 1 on. Years are counted from 1 March, so
 // that the leap day is the last of its year and every month before it has a fixed offset.
 static int64_t days_of(int year, int month, int day)
 {
     int64_t y = month > 2 ? year : year - 1;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    int64_t era = y / 400;
     int64_t year_of_era = y - era * 400;
     int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;

@@ -4,6 +4,7 @@
 // written is lost. Any thread; the lock guards the table of repeats only and is not held while writing.
 #include "base/log.h"
 
+#include "base/utf8.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -64,31 +65,6 @@ static void add_closing(struct line *line, const char *text)
     line->len += len;
 }
 
-// The length of the UTF-8 sequence at text and its code point (RFC 3629, table of section 4), 0 when it is none.
-static size_t decode_utf8(const unsigned char *text, size_t len, uint32_t *point)
-{
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    for (size_t extra = 0; extra < 4; extra++) {
-        if ((text[0] & forms[extra].mask) != forms[extra].lead) {
-            continue;
-        }
-        uint32_t value = text[0] & (unsigned char)~forms[extra].mask;
-        for (size_t i = 1; i <= extra; i++) {
-            if (i >= len || (text[i] & 0xc0) != 0x80) {
-                return 0;
-            }
-            value = (value << 6) | (text[i] & 0x3f);
-        }
-        *point = value;
-        bool valid = value >= forms[extra].least && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
-        return valid ? extra + 1 : 0;
-    }
-    return 0;
-}
-
 // C1 controls are escaped too: U+009B begins a terminal's escape sequence as ESC [ does.
 static bool is_control(uint32_t point)
 {
@@ -97,11 +73,10 @@ static bool is_control(uint32_t point)
 
 static void add_escaped(struct line *line, struct span value)
 {
-    const unsigned char *at = (const unsigned char *)value.at;
-    for (size_t i = 0; i < value.len && !line->cut;) {
+    while (value.len > 0 && !line->cut) {
         uint32_t point;
-        size_t len = decode_utf8(at + i, value.len - i, &point);
         char escape[8];
+        size_t len = utf8_next(value, &point);
         if (len == 0) {
             add_raw(line, "\xef\xbf\xbd", 3); // U+FFFD
             len = 1;
@@ -114,9 +89,10 @@ static void add_escaped(struct line *line, struct span value)
             snprintf(escape, sizeof escape, "\\u%04x", (unsigned)point & 0xffff);
             add_raw(line, escape, 6);
         } else {
-            add_raw(line, value.at + i, len);
+            add_raw(line, value.at, len);
         }
-        i += len;
+        value.at += len;
+        value.len -= len;
     }
 }
 

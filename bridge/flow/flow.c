@@ -170,6 +170,7 @@ struct store_change *flow_started(const struct flow *flow, const struct store_co
     flow_set_error(change, NULL, NULL, http_status);
     change->done_ms = flow->wall_ms;
     change->ended_ms = command->follow ? 0 : flow->wall_ms;
+    change->server_ms = gate_server_ms(flow->gate, command->sent_ms);
     memcpy(change->execution_id, execution_id, strlen(execution_id) + 1);
     flow_tell_accepted(flow_telling(flow), change, command, execution_id, 0, SPAN_NONE);
     struct flow_run run = {.execution_id = execution_id, .state = "queued", .progress = 0};

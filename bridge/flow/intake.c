@@ -9,6 +9,7 @@
 #include "rules/reply.h"
 #include "rules/route.h"
 #include "rules/translate.h"
+#include "rules/utf8.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,7 +159,7 @@ static bool expand_context(struct order *order, size_t reserve)
     bool ok = rc == STATUS_OK && bytes_ok(&context);
     if (!ok) {
         refuse(order, "InvalidCommand", "payload: the route's context made of it is no JSON object");
-    } else if (json_utf8_length(bytes_span(&context)) + reserve > COMMAND_CONTEXT_MAX) {
+    } else if (utf8_length(bytes_span(&context)) + reserve > COMMAND_CONTEXT_MAX) {
         ok = refuse(order, "InvalidCommand", "payload: the context made of it is longer than the API allows");
     } else {
         order->translation.context = memory_must(strdup(bytes_text(&context)));
@@ -266,15 +267,33 @@ static void fill_deadline(struct order *order)
     order->command.expires_ms = order->wall_ms + ttl_s * 1000;
 }
 
+static char *make_scope(const struct order *order, const struct route_captures *captures)
+{
+    struct bytes scope;
+    bytes_init(&scope, TOPIC_MAX_BYTES * 2);
+    route_scope(span_of(order->route->name), captures, &scope);
+    char *text = copy(bytes_span(&scope));
+    bytes_free(&scope);
+    return text;
+}
+
+// The scope in which the execute that a cancelExecution means got its requestId: the same but for the action.
+static char *target_scope(const struct order *order)
+{
+    struct route_captures captures = order->captures;
+    for (size_t i = 0; i < captures.count; i++) {
+        if (span_is(captures.names[i], "action")) {
+            captures.values[i] = span_of(action_text(ACTION_EXECUTE));
+        }
+    }
+    return make_scope(order, &captures);
+}
+
 static void fill_command(struct order *order)
 {
     struct store_command *command = &order->command;
     struct translation *translation = &order->translation;
-    struct bytes scope;
-    bytes_init(&scope, TOPIC_MAX_BYTES * 2);
-    route_scope(span_of(order->route->name), &order->captures, &scope);
-    command->scope = copy(bytes_span(&scope));
-    bytes_free(&scope);
+    command->scope = make_scope(order, &order->captures);
     command->job = copy(span_of(order->job->name));
     memcpy(command->application_id, order->job->application_id, COMMAND_ID_BYTES);
     memcpy(command->resource_job_id, order->job->resource_job_id, COMMAND_ID_BYTES);
@@ -290,6 +309,9 @@ static void fill_command(struct order *order)
     command->body = translation->body;
     command->query = translation->query;
     command->of = translation->of;
+    if (command->of) {
+        command->context = target_scope(order);
+    }
     *translation = (struct translation){.ttl_s = -1};
 }
 

@@ -146,12 +146,13 @@ void http_free(struct http *http)
 static size_t read_body(char *buffer, size_t size, size_t count, void *context)
 {
     struct call *call = context;
+    if (call->sent == call->request.len) {
+        return CURL_READFUNC_ABORT; // it was given once: whoever asks again means to send it again
+    }
     size_t left = call->request.len - call->sent;
     size_t part = left < size * count ? left : size * count;
     call->read_started = true;
-    if (part > 0) {
-        memcpy(buffer, call->request.data + call->sent, part);
-    }
+    memcpy(buffer, call->request.data + call->sent, part);
     call->sent += part;
     return part;
 }
@@ -218,7 +219,9 @@ static bool add_headers(const struct http *http, struct call *call)
 
 static void set_method(struct call *call, enum http_method method)
 {
-    if (method == HTTP_POST || method == HTTP_PATCH) {
+    if (method == HTTP_POST && call->request.len == 0) {
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, "");
+    } else if (method == HTTP_POST || method == HTTP_PATCH) {
         // Size known and given by callback: nothing for curl to send again from.
         curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->request.len);
@@ -226,6 +229,11 @@ static void set_method(struct call *call, enum http_method method)
         curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
         curl_easy_setopt(call->easy, CURLOPT_SEEKFUNCTION, refuse_rewind);
         curl_easy_setopt(call->easy, CURLOPT_SEEKDATA, call);
+    }
+    if (method == HTTP_DELETE) {
+        // Nothing to rewind here; only a connection of its own keeps curl from sending it again, and from a 404 for
+        // what the first one did.
+        curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
     }
     if (method == HTTP_PATCH || method == HTTP_DELETE) {
         curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, method == HTTP_PATCH ? "PATCH" : "DELETE");

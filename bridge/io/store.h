@@ -37,6 +37,7 @@ struct store_command {
     bool follow;
     bool pended;  // a `pending` was published
     bool foreign; // a run that somebody else started (watch): no command, no answer
+    bool marked;  // the last attempt can be found in the log by its tag
     char *job;
     char application_id[COMMAND_ID_BYTES];
     char resource_job_id[COMMAND_ID_BYTES];
@@ -45,7 +46,7 @@ struct store_command {
     uint64_t digest;         // of the payload
     char *topics;            // STORE_TOPIC_COUNT topics joined with '\n', an execution id still a mark
     struct span correlation; // malloc'ed bytes
-    char *context;
+    char *context;           // execute: of the run; cancelExecution with `of`: the scope of the command that it means
     char *body;
     char *query;
     char *of;
@@ -104,6 +105,7 @@ struct store_change {
     uint64_t entry_digest;
     enum run_outcome outcome;
     struct store_message *messages; // freed with the change
+    bool marked;                    // of STORE_SET_SENT
     int64_t *remove;                // ids of published messages to remove, malloc'ed
     size_t remove_count;
     int64_t supersede_of; // not 0: progress messages of that command with an id above supersede_above are dropped

@@ -45,7 +45,7 @@ extern const char *const store_write_texts[];
     "context, body, query, of_request, execution_id, arrived_ms, expires_ms, sent_ms, server_ms, attempts, done_ms, "  \
     "http_status, error_type, error_message, answer, run_state, summary, seq, entry_digest, outcome, ended_ms, "       \
     "packet_id, epoch"
-enum store_flags { STORE_FLAG_FOLLOW = 1, STORE_FLAG_PENDED = 2, STORE_FLAG_FOREIGN = 4 };
+enum store_flags { STORE_FLAG_FOLLOW = 1, STORE_FLAG_PENDED = 2, STORE_FLAG_FOREIGN = 4, STORE_FLAG_MARKED = 8 };
 // STATUS_NO_MEMORY leaves nothing to free.
 enum status store_row_read(sqlite3_stmt *statement, struct store_command *command);
 void store_row_bind(sqlite3_stmt *statement, const struct store_command *command, int64_t id);

@@ -53,6 +53,7 @@ enum status store_row_read(sqlite3_stmt *statement, struct store_command *comman
     command->follow = flags & STORE_FLAG_FOLLOW;
     command->pended = flags & STORE_FLAG_PENDED;
     command->foreign = flags & STORE_FLAG_FOREIGN;
+    command->marked = flags & STORE_FLAG_MARKED;
     command->job = take_text(&reading);
     take_id(&reading, command->application_id);
     take_id(&reading, command->resource_job_id);

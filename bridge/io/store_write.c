@@ -36,11 +36,13 @@ const char *const store_write_texts[] = {
     [WRITE_FIND_REDELIVERED] = "SELECT id FROM commands WHERE id > ? AND packet_id = ? AND digest = ? AND topics = ?"
                                " AND epoch < ? LIMIT 1",
     [WRITE_MOVE] = "UPDATE commands SET state = ?3 WHERE id = ?1 AND state = ?2",
-    [WRITE_SENT] = "UPDATE commands SET state = ?3, sent_ms = ?4, server_ms = ?5, attempts = attempts + 1"
+    [WRITE_SENT] = "UPDATE commands SET state = ?3, sent_ms = ?4, server_ms = ?5, attempts = attempts + 1,"
+                   " flags = CASE WHEN ?6 THEN flags | 8 ELSE flags & ~8 END"
                    " WHERE id = ?1 AND state = ?2",
     [WRITE_RESULT] = "UPDATE commands SET state = ?3, execution_id = coalesce(?4, execution_id), http_status = ?5,"
                      " error_type = ?6, error_message = ?7, answer = ?8, done_ms = ?9, run_state = ?10, seq = ?11,"
-                     " outcome = ?12, ended_ms = ?13, context = NULL, body = NULL"
+                     " outcome = ?12, ended_ms = ?13, context = NULL, body = NULL,"
+                     " server_ms = CASE WHEN coalesce(server_ms, 0) = 0 THEN ?14 ELSE server_ms END"
                      " WHERE id = ?1 AND state = ?2",
     [WRITE_RUN] = "UPDATE commands SET state = ?3, run_state = ?4, seq = ?5, summary = ?6, entry_digest = ?7,"
                   " outcome = ?8, ended_ms = ?9 WHERE id = ?1 AND state = ?2",
@@ -151,6 +153,7 @@ static bool apply_result(struct store_db *db, const struct store_change *change)
     if (change->ended_ms != 0) {
         sqlite3_bind_int64(statement, 13, change->ended_ms);
     }
+    sqlite3_bind_int64(statement, 14, change->server_ms);
     return store_db_step(db, statement) == 1;
 }
 
@@ -188,6 +191,7 @@ static bool apply_move(struct store_db *db, const struct store_change *change)
     if (index == WRITE_SENT) {
         sqlite3_bind_int64(statement, 4, change->sent_ms);
         sqlite3_bind_int64(statement, 5, change->server_ms);
+        sqlite3_bind_int(statement, 6, change->marked);
     } else if (index == WRITE_PENDED) {
         bind_run(statement, 4, change);
     }

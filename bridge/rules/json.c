@@ -2,7 +2,7 @@
 // Walking over JSON text that json_check passed, and reading its scalars. Must never convert what it passes on: a
 // value is a span of the original. Relies on the check for its bounds. Pure; any thread.
 #include "rules/json.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

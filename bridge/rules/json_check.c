@@ -2,7 +2,7 @@
 // A strict checker of RFC 8259. Must never recurse (a stack of one bit per level is all that nesting costs), never
 // read a byte twice, and never let through what another reader could understand differently. Pure; any thread.
 #include "rules/json_check.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Appending JSON to a buffer. Must never emit what json_check refuses, whatever bytes it is given. Pure; any thread.
 #include "rules/json_write.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 
 static void put_escaped(struct bytes *out, unsigned char byte)
 {

@@ -5,6 +5,7 @@
 #include "rules/outcome.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "rules/json.h"
 #include <stdio.h>
 #include <string.h>
@@ -39,13 +40,7 @@ static bool copy_member(struct json_value object, const char *name, char *out, s
     bytes_init(&text, value.raw.len); // unescaping never makes longer
     bool copied = json_unescape(value, &text) == STATUS_OK && text.len > 0;
     if (copied) {
-        size_t len = text.len;
-        if (len >= out_bytes) {
-            len = out_bytes - 1;
-            while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80) {
-                len--;
-            }
-        }
+        size_t len = utf8_cut(bytes_span(&text), out_bytes - 1);
         memcpy(out, text.data, len);
         out[len] = '\0';
     }

@@ -3,8 +3,8 @@
 // Must never let a captured value change the meaning of what surrounds it: not a topic's levels, not a context's
 // members. Values come from topics, and anybody on the broker chooses those. Pure; any thread.
 #include "rules/route.h"
+#include "base/utf8.h"
 #include "rules/json.h"
-#include "rules/utf8.h"
 
 #include <string.h>
 

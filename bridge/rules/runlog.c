@@ -4,10 +4,11 @@
 #include "rules/runlog.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
+#include "base/utf8.h"
+#include <stdio.h>
 #include <string.h>
 
-#define FNV_OFFSET    UINT64_C(14695981039346656037)
-#define FNV_PRIME     UINT64_C(1099511628211)
 #define DOUBLINGS_MAX 16 // of the margin; it meets its own maximum before
 
 const char *run_outcome_text(enum run_outcome outcome)
@@ -55,16 +56,6 @@ int runlog_progress(const struct runlog_entry *entry)
     return left > 0 && percent > 99 ? 99 : percent;
 }
 
-// FNV-1a, 64 bits: cheap, and only ever compared with an earlier text of the same entry.
-static uint64_t digest_text(struct span text)
-{
-    uint64_t digest = FNV_OFFSET;
-    for (size_t i = 0; i < text.len; i++) {
-        digest = (digest ^ (unsigned char)text.at[i]) * FNV_PRIME;
-    }
-    return digest;
-}
-
 // The text between the quotes, for what is plain by nature: an id, a time. Empty when the member is no string.
 static struct span plain_member(struct json_value object, const char *name)
 {
@@ -89,13 +80,7 @@ static void read_state(struct json_value object, char state[RUNLOG_STATE_BYTES])
     bytes_init(&text, SIZE_MAX);
     state[0] = '\0';
     if (json_find(object, "status", &value) && json_unescape(value, &text) == STATUS_OK) {
-        size_t len = text.len;
-        if (len >= RUNLOG_STATE_BYTES) {
-            len = RUNLOG_STATE_BYTES - 1;
-            while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80) {
-                len--; // not within a code point
-            }
-        }
+        size_t len = utf8_cut(bytes_span(&text), RUNLOG_STATE_BYTES - 1);
         memcpy(state, bytes_text(&text), len);
         state[len] = '\0';
     }
@@ -124,7 +109,7 @@ static bool read_entry(struct json_value element, struct runlog_entry *entry)
     if (element.type != JSON_OBJECT || !command_id_valid(id)) {
         return false;
     }
-    memcpy(entry->execution_id, id.at, id.len); // 24 of 25 bytes; the last is zero already
+    snprintf(entry->execution_id, sizeof entry->execution_id, "%.*s", (int)id.len, id.at);
     read_state(element, entry->state);
     read_summary(element, entry);
     struct span started = plain_member(element, "runStartedAt");
@@ -134,7 +119,7 @@ static bool read_entry(struct json_value element, struct runlog_entry *entry)
         (context.type == JSON_STRING || context.type == JSON_OBJECT)) {
         entry->context = context;
     }
-    entry->digest = digest_text(element.raw);
+    entry->digest = digest_of(element.raw);
     return true;
 }
 

@@ -2,7 +2,7 @@
 // MQTT topic names and filters (MQTT 5 section 4.7). Must never say that two filters do not overlap when a name
 // matches both: the check against loops rests on it. Pure; any thread.
 #include "rules/topic.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // Checking one field and keeping it. Must never change the text of what it passes on: numbers, strings and objects go
 // to the API as the sender wrote them. Pure; any thread.
 #include "rules/translate_field.h"
-#include "rules/utf8.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -198,7 +198,7 @@ static void *take_once(void *argument)
 static void a_waiting_taker_is_woken_by_put_wake_and_close(void **state)
 {
     (void)state;
-    static const int64_t timeouts_ms[] = {-1, HANG_S * 2000, INT64_MAX};
+    static const int64_t timeouts_ms[] = {-1, INT64_C(2000) * HANG_S, INT64_MAX};
     for (int round = 0; round < 300; round++) { // in some the taker waits already, in some it does not yet
         struct handoff h;
         assert_int_equal(handoff_init(&h, 4, NULL, NULL), STATUS_OK);

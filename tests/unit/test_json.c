@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is JSON by RFC 8259 (y) and what is not (n), that values come out byte for byte, and strings both ways.
+#include "base/utf8.h"
 #include "rules/json.h"
-#include "rules/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -190,10 +190,10 @@ static void a_level_hides_what_is_below(void **state)
 // A line with one long value of so many units, in both formats; the JSON one is parsed by another library.
 static void check_long_value(const char *unit, size_t units)
 {
-    static char value[LOG_LINE_MAX_BYTES * 2];
+    static char value[2 * LOG_LINE_MAX_BYTES + 1];
     size_t unit_len = strlen(unit);
-    for (size_t i = 0; i < units; i++) {
-        memcpy(value + i * unit_len, unit, unit_len);
+    for (size_t i = 0; i < units * unit_len; i++) {
+        value[i] = unit[i % unit_len];
     }
     struct span span = {value, units * unit_len};
     capture_begin();
@@ -238,7 +238,7 @@ static void a_line_is_bounded_and_stays_well_formed(void **state)
     for (size_t len = LOG_LINE_MAX_BYTES / 4 - 40; len < LOG_LINE_MAX_BYTES / 4 + 10; len++) {
         check_long_value("\xf0\x9f\x98\x80", len);
     }
-    check_long_value("x", LOG_LINE_MAX_BYTES * 2);
+    check_long_value("x", (size_t)LOG_LINE_MAX_BYTES * 2);
 }
 
 static void many_fields_are_cut_between_fields(void **state)
@@ -308,9 +308,9 @@ static void repeats_are_summed_up(void **state)
     }
     capture_end();
     assert_int_equal(captured.count, 6);
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         char expected[64];
-        snprintf(expected, sizeof expected, i ? "event=\"API away\" repeated=9 try=%d" : "event=\"API away\" try=%d",
+        snprintf(expected, sizeof expected, i ? "event=\"API away\" repeated=9 try=%zu" : "event=\"API away\" try=%zu",
                  i * 10);
         assert_non_null(strstr(captured.lines[2 * i], "level=warning"));
         assert_non_null(strstr(captured.lines[2 * i], expected));

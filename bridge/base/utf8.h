@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code points of UTF-8 text (RFC 3629): what JSON, topics and request ids have in common. Pure; any thread.
-#ifndef RULES_UTF8_H
-#define RULES_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include "base/bytes.h"
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decoding, counting and cutting of UTF-8. Must never read behind a span, and never take what RFC 3629 forbids: two
 // readers that disagree about a text are how a check is got round. Pure; any thread.
-#include "rules/utf8.h"
+#include "base/utf8.h"
 
 static bool continuation(unsigned char byte)
 {
