@@ -417,7 +417,7 @@ static void expect_all(const struct bad *bads, size_t count)
     }
 #define ROUTE(text)                                                                                                    \
     {                                                                                                                  \
-        .route_10 = text                                                                                               \
+        .route_10 = (text)                                                                                             \
     }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
