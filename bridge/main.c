@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the process starts. Must never do anything but hand over to a subcommand.
-int main(void)
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return cli_main(argc, argv);
 }

@@ -96,7 +96,7 @@ struct config_route {
     const char *job;     // "": the topic says it, by {job}
     const char *action;  // "": the topic says it, by {action}
     const char *context; // "": the payload is a command of ours
-    const char *replies;
+    const char *replies; // a fixed job or action is put in already, here and in all below and in context
     // The topics of the four replies as templates; by default replies with /accepted, /rejected, /status, /log.
     const char *accepted;
     const char *rejected;
@@ -133,11 +133,18 @@ struct config_problems {
     size_t left_out; // beyond CONFIG_PROBLEMS_MAX
 };
 
-// Reads and checks the file. STATUS_OK with *config (config_free), or STATUS_INVALID / STATUS_IO / STATUS_NO_MEMORY
-// with at least one problem. problems is always valid afterwards (config_problems_free).
-enum status config_read(const char *path, struct config **config, struct config_problems *problems);
+// Reads and checks the file. STATUS_OK with *config (config_free), or STATUS_INVALID / STATUS_IO / STATUS_TOO_LARGE /
+// STATUS_NO_MEMORY with at least one problem (when memory is short it may only be counted). problems is always valid
+// afterwards (config_problems_free), in the order of the file. Not called config_read: libconfig exports that name.
+// File names in the configuration are relative to its own folder; they come out ready for open(2).
+enum status config_load(const char *path, struct config **config, struct config_problems *problems);
 void config_free(struct config *config); // NULL is allowed
 void config_problems_free(struct config_problems *problems);
+
+// Whether every file and environment variable that the configuration names is there, readable and, where it holds a
+// secret, not empty; adds to problems what is not. STATUS_OK when nothing was added, else STATUS_INVALID. Apart from
+// config_load, because only the user that the bridge runs as may read the secrets.
+enum status config_check_files(const struct config *config, struct config_problems *problems);
 
 // NULL when there is none.
 const struct config_job *config_job(const struct config *config, struct span name);
