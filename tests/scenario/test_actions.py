@@ -20,7 +20,7 @@ def test_get_answers_with_the_job(site):
 def test_an_answer_is_passed_on_verbatim(site):
     site.start()
     context = '{"n":12345678901234567890,"z":1e400,"a":1.50}'
-    site.send_text(json.dumps({"requestId": "p", "defaultContext": context}), "p", action="patch", job="tune").accepted()
+    site.send("patch", {"defaultContext": context}, job="tune").accepted()
     command = site.send("get", job="tune")
     command.accepted()
     [message] = command.messages("accepted")
@@ -78,10 +78,11 @@ def test_cancel_of_a_run_that_nobody_knows(site):
 
 def test_patch_answers_with_the_changed_job(site):
     site.start()
-    accepted = site.send("patch", {"name": "Tuned", "iterationDelay": 60000, "retryOnFailure": True}, job="tune").accepted()
+    fields = {"name": "Tuned", "iterationDelay": 60000, "retryOnFailure": True}
+    accepted = site.send("patch", fields, job="tune").accepted()
     assert accepted["status"] == 201 and accepted["body"]["name"] == "Tuned"
     [patch] = site.api.audit()["patches"]
-    assert json.loads(patch["body"]) == {"name": "Tuned", "iterationDelay": 60000, "retryOnFailure": True}
+    assert json.loads(patch["body"]) == fields
 
 
 @pytest.mark.parametrize("payload", [{}, {"includeWorkflows": True}], ids=["alone", "with workflows"])

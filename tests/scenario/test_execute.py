@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An execute on its way: one call, its id, the run's states and log entries to the end, and a context that arrives as it
-was sent."""
+"""An execute on its way: one call, its id, the run's states and log entries to the end, and a context that arrives as
+it was sent."""
 
 import json
 import re

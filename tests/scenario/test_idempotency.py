@@ -41,7 +41,8 @@ def test_another_action_is_a_conflict(site):
     site.send_text('{"requestId":"once"}', "once").accepted()
     site.send_text('{"requestId":"once"}', "once", action="get")
     answers = site.client.wait_for(
-        lambda: site.client.replies["rejected", "once"] or site.client.replies["accepted", "once"][1:], "a second answer")
+        lambda: site.client.replies["rejected", "once"] or site.client.replies["accepted", "once"][1:],
+        "a second answer")
     # The action is part of the topic's captures: it may also be a command of its own, but never the stored answer.
     assert answers[0].json["action"] == "get"
 

@@ -15,7 +15,8 @@ def answers(site):
 
 @pytest.mark.sanitizers
 def test_a_response_topic_gets_the_answer(answers):
-    answers.send("execute", {"requestId": "r"}, properties={"ResponseTopic": "answers/me", "CorrelationData": b"\x00\x01\xff"})
+    answers.send("execute", {"requestId": "r"},
+                 properties={"ResponseTopic": "answers/me", "CorrelationData": b"\x00\x01\xff"})
     message = answers.client.wait_for(
         lambda: next((m for m in answers.client.messages if m.topic.startswith("answers/me") and "executionId" in m.json
                       and "action" in m.json), None), "the accepted reply on the response topic")
@@ -31,10 +32,8 @@ def test_a_rejection_goes_to_the_response_topic_too(answers):
     assert message.json["error"]["type"] == "InvalidCommand"
 
 
-@pytest.mark.parametrize("topic", ["elsewhere/me", "answers", "devices/d1/jobs/recalibrate/cmd/execute"])
+@pytest.mark.parametrize("topic", ["elsewhere/me", "answer/s", "devices/d1/jobs/recalibrate/cmd/execute"])
 def test_a_response_topic_that_is_not_allowed(answers, topic):
-    if topic == "answers":  # the filter answers/# matches it, by the rules of MQTT
-        topic = "answer/s"
     command = answers.send("execute", {}, properties={"ResponseTopic": topic, "CorrelationData": b"c"})
     error = command.error()
     assert error["type"] == "InvalidCommand"
@@ -96,4 +95,5 @@ def test_each_protocol_on_its_own(site, protocol):
     old = site.connect(topics=(), protocol=mqtt.MQTTv311)
     command = site.send("execute", client=old)
     assert command.final()["outcome"] == "succeeded"
-    assert (command.messages("accepted")[0].properties.json().get("ContentType") == "application/json") == (protocol == "5")
+    content_type = command.messages("accepted")[0].properties.json().get("ContentType")
+    assert (content_type == "application/json") == (protocol == "5")

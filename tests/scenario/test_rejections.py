@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every kind of bad command is rejected with the name of what is wrong, costs no call, and harms no later one. One bridge
-meets them all, one after the other."""
+"""Every kind of bad command is rejected with the name of what is wrong, costs no call, and harms no later one. One
+bridge meets them all, one after the other."""
 
 import itertools
 import json

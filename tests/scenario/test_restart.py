@@ -25,7 +25,8 @@ def test_killed_with_commands_in_all_stages(site):
     for seen in (5, 15, 25):
         while len(commands) < seen + 10:
             commands.append(site.send("execute", {"templateContext": {"i": len(commands)}}))
-        site.client.wait_for(lambda: sum(bool(c.messages("accepted")) for c in commands) >= seen, f"{seen} accepted", 30)
+        site.client.wait_for(lambda: sum(bool(c.messages("accepted")) for c in commands) >= seen,
+                             f"{seen} accepted", 30)
         site.bridge.kill()
         site.start_bridge()
     for command in commands:

@@ -24,8 +24,9 @@ def test_a_passing_trouble_is_tried_again(site, action, status):
     assert len(site.api.requests(action)) >= 3
 
 
-@pytest.mark.parametrize("action, what", [("get", "drop"), ("get", "truncate"), ("get", "garbage"), ("patch", "actThenDrop"),
-                                          ("patch", "drop"), ("delete", "actThenDrop"), ("logs", "drop")])
+@pytest.mark.parametrize("action, what", [
+    ("get", "drop"), ("get", "truncate"), ("get", "garbage"), ("patch", "actThenDrop"), ("patch", "drop"),
+    ("delete", "actThenDrop"), ("logs", "drop")])
 def test_what_may_be_repeated_is_repeated(site, action, what):
     site.start()
     site.api.fault(action, what, times=1)
@@ -118,8 +119,6 @@ def test_a_missing_scope_is_told(site):
     site.api.token = "only-reads"
     site.write_token("only-reads")
     site.start_around()
-    site.api.put_token("only-reads", scopes=["resourceJob.get", "resourceJob.logs"])
-    site.api.drop_token("only-reads")
     site.api.put_token("only-reads", scopes=["resourceJob.get", "resourceJob.logs"])
     site.start_bridge()
     site.send("get").accepted()

@@ -56,7 +56,8 @@ def test_a_payload_that_is_not_text_is_rejected(site):
 
 
 OWN_TOPICS = {"name": "own", "filter": "own/{device}/run", "job": "recalibrate", "action": "execute",
-              "replies": "unused/{device}", "accepted": "own/{device}/ok/{requestId}", "rejected": "own/{device}/no/{requestId}",
+              "replies": "unused/{device}", "accepted": "own/{device}/ok/{requestId}",
+              "rejected": "own/{device}/no/{requestId}",
               "status": "own/{device}/runs/{executionId}/state", "log": "own/{device}/runs/{executionId}/entries"}
 
 
@@ -67,7 +68,7 @@ def test_topics_of_ones_own(site):
     site.client.publish("own/d9/run", '{"requestId":"r-1"}')
     accepted = site.client.wait_message("own/d9/ok/r-1").json
     run = f"own/d9/runs/{accepted['executionId']}"
-    site.client.wait_message(run + "/state", lambda m: m.json["outcome"] == "succeeded" if "outcome" in m.json else False)
+    site.client.wait_message(run + "/state", lambda m: m.json.get("outcome") == "succeeded")
     site.client.wait_message(run + "/entries")
 
     site.client.publish("own/d9/run", '{"requestId":"r-2","bad":1}')
@@ -101,9 +102,10 @@ def test_a_status_with_the_execution_in_its_topic_is_cleared(site):
 
 
 def test_two_routes_are_apart(site):
-    site.config["routes"].append({"name": "lines", "filter": "lines/{line}/{job}/{action}", "replies": "lines/{line}/told"})
+    site.config["routes"].append({"name": "lines", "filter": "lines/{line}/{job}/{action}",
+                                  "replies": "told/{line}"})
     site.start()
     site.client.publish("lines/3/tune/get", '{"requestId":"same"}')
-    site.client.wait_message("lines/3/told/accepted")
+    site.client.wait_message("told/3/accepted")
     site.send("get", {"requestId": "same"}, job="tune")
     site.client.wait_message("devices/d1/jobs/tune/accepted")

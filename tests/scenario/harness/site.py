@@ -176,7 +176,7 @@ class Site:
 
     def send(self, action="execute", payload=None, job="recalibrate", device="d1", request_id=None, client=None,
              properties=None, wait=True):
-        """Publishes a command on the route "devices". payload: a dictionary, which gets a requestId, or text as it is."""
+        """Publishes a command on the route "devices". payload: a dictionary, which gets a requestId, or text as is."""
         if payload is None:
             payload = {}
         if isinstance(payload, dict):
