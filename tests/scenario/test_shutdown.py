@@ -24,7 +24,8 @@ def end(site, number=signal.SIGTERM):
 
 def run_to_end(path):
     """A bridge that is expected to end by itself."""
-    return subprocess.run([PROGRAM, "run", "-c", path], capture_output=True, text=True, timeout=patient(10), check=False)
+    return subprocess.run([PROGRAM, "run", "-c", path], capture_output=True, text=True, timeout=patient(10),
+                          check=False)
 
 
 @pytest.mark.sanitizers
