@@ -95,7 +95,7 @@ def rejection(site, action, payload, job="tune", **more):
     assert len(site.api.requests("patch")) + len(site.api.requests("delete")) == changed
     assert site.client.on(base + "/accepted") == []
     assert (rejected["action"], rejected["job"]) == (action, job)
-    assert rejected["requestId"] and rejected["at"]
+    assert "requestId" in rejected and rejected["at"]
     return rejected
 
 

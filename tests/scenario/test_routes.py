@@ -101,6 +101,19 @@ def test_a_status_with_the_execution_in_its_topic_is_cleared(site):
     assert late.on(topic) == []
 
 
+def test_a_command_that_no_route_can_answer_is_a_dead_letter(site):
+    site.config["routes"].append({"name": "twice", "filter": "twice/{device}", "job": "recalibrate",
+                                  "action": "execute", "replies": "told/{device}/{device}"})
+    site.start()
+    topic = "twice/" + "x" * 40000  # the reply's would be longer than a topic can be
+    site.client.publish(topic, '{"requestId":"nowhere"}')
+    dead = site.client.wait_message(site.bridge_topic.replace("/status", "/deadletter")).json
+    assert (dead["topic"], dead["payload"]) == (topic, '{"requestId":"nowhere"}')
+    assert dead["reason"] and dead["at"]
+    site.send("get").accepted()
+    assert site.api.executions() == []
+
+
 def test_two_routes_are_apart(site):
     site.config["routes"].append({"name": "lines", "filter": "lines/{line}/{job}/{action}",
                                   "replies": "told/{line}"})
