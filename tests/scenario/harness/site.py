@@ -110,7 +110,7 @@ class Site:
         self._numbers = itertools.count(1)
         self.write_token(self.api.token)
         self.config["broker"]["uri"] = self.broker.uri
-        self.config["api"]["base_url"] = f"http://127.0.0.1:{self.api.port}"
+        self.config["api"]["base_url"] = f"http://127.0.0.1:{self.api.port}"  # no TLS: on loopback that is allowed
         self.config["api"]["token_file"] = self.token_path
         self.config["journal"]["path"] = self.journal_path
 
