@@ -6,7 +6,7 @@ import subprocess
 
 from tree import ROOT, c_files, complain, files, lines, scripts, text
 
-LINE_MAX = 125  # C is held to 120 by clang-format
+LINE_MAX = 140  # C is held to 120 by clang-format
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 100
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
