@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the scenarios stand on: a real mosquitto, the emulated API, the real bridge, and MQTT clients, each one started on
-a port of its own and stopped by its process id. Knows of the bridge only what its users know."""
+"""What the scenarios stand on: a real mosquitto, the emulated API, the real bridge, and MQTT clients, each one started
+on a port of its own and stopped by its process id. Knows of the bridge only what its users know."""
 
 from .api import Api, JOB_IDS, APPLICATION_ID
 from .bridge import Bridge

@@ -21,6 +21,7 @@ class Broker:
         self.log_path = os.path.join(folder, "mosquitto.log")
         self.options = dict(options or {})
         self.users = dict(users or {})
+        self.more_lines = []  # at the end of mosquitto.conf: a second listener
         self.process = None
         os.makedirs(folder, exist_ok=True)
 
@@ -47,6 +48,7 @@ class Broker:
         path = os.path.join(self.folder, "mosquitto.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(f"{key} {value}\n" for key, value in lines.items())
+            file.writelines(line + "\n" for line in self.more_lines)
         return path
 
     def _write_passwords(self):

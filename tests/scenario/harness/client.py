@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An MQTT client that keeps everything it gets and lets a test wait for what it expects, on a condition, not on time."""
+"""An MQTT client that keeps everything it gets and lets a test wait for what it expects, on a condition, not on
+time."""
 
 import collections
 import itertools
@@ -113,7 +114,7 @@ class Client:
                 setattr(packet, name, value)
         info = self._mqtt.publish(topic, payload, qos, retain, packet)
         if wait:
-            self.wait_for(lambda: info.mid in self._acknowledged, f"the broker's acknowledgement of a message on {topic}")
+            self.wait_for(lambda: info.mid in self._acknowledged, f"the broker's acknowledgement on {topic}")
         return info.mid
 
     def acknowledged(self, number):
@@ -121,8 +122,8 @@ class Client:
         return number in self._acknowledged
 
     def wait_for(self, probe, what, timeout=15):
-        """Waits until probe() gives something true, and returns that. Looks after each message, and now and then without
-        one: a probe may also fail because the bridge has died."""
+        """Waits until probe() gives something true, and returns that. Looks after each message, and now and then
+        without one: a probe may also fail because the bridge has died."""
         end = time.monotonic() + patient(timeout)
         with self._changed:
             while not (result := probe()):
@@ -135,8 +136,8 @@ class Client:
 
     def wait_message(self, topic, check=lambda message: True, what=None, timeout=15):
         """The first message on the topic that passes the check, also one that came before."""
-        return self.wait_for(lambda: next((m for m in self.on(topic) if check(m)), None), what or f"a message on {topic}",
-                             timeout)
+        return self.wait_for(lambda: next((m for m in self.on(topic) if check(m)), None),
+                             what or f"a message on {topic}", timeout)
 
     def on(self, topic):
         """Every message on one topic so far."""

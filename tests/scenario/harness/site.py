@@ -110,7 +110,7 @@ class Site:
         self._numbers = itertools.count(1)
         self.write_token(self.api.token)
         self.config["broker"]["uri"] = self.broker.uri
-        self.config["api"]["base_url"] = f"http://127.0.0.1:{self.api.port}"
+        self.config["api"]["base_url"] = f"http://127.0.0.1:{self.api.port}"  # no TLS: on loopback that is allowed
         self.config["api"]["token_file"] = self.token_path
         self.config["journal"]["path"] = self.journal_path
 
@@ -176,7 +176,7 @@ class Site:
 
     def send(self, action="execute", payload=None, job="recalibrate", device="d1", request_id=None, client=None,
              properties=None, wait=True):
-        """Publishes a command on the route "devices". payload: a dictionary, which gets a requestId, or text as it is."""
+        """Publishes a command on the route "devices". payload: a dictionary, which gets a requestId, or text as is."""
         if payload is None:
             payload = {}
         if isinstance(payload, dict):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an execute does while a run of its job is open: the four words of the key overlap."""
+
+import pytest
+
+
+def start(site, overlap, **api):
+    site.config["jobs"][0]["overlap"] = overlap
+    site.start(**api)
+
+
+def test_parallel(site):
+    start(site, "parallel", run_ms=60000)
+    for command in [site.send("execute") for _ in range(3)]:
+        command.accepted()
+    assert len(site.api.executions()) == 3
+
+
+@pytest.mark.sanitizers
+def test_queue(site):
+    start(site, "queue", run_ms=600)
+    commands = [site.send("execute") for _ in range(3)]
+    for command in commands:
+        assert command.final(timeout=30)["outcome"] == "succeeded"
+    at = [execution["at"] for execution in site.api.executions()]
+    assert len(at) == 3 and all(later - earlier >= 600 for earlier, later in zip(at, at[1:]))
+
+
+@pytest.mark.sanitizers
+def test_skip(site):
+    start(site, "skip", run_ms=1200)
+    first = site.send("execute")
+    first.accepted()
+    assert site.send("execute").error()["type"] == "Overlap"
+    first.final()
+    site.send("execute").accepted()
+    assert len(site.api.executions()) == 2
+
+
+@pytest.mark.sanitizers
+def test_cancel_previous(site):
+    start(site, "cancel-previous", run_ms=60000)
+    first = site.send("execute")
+    execution = first.accepted()["executionId"]
+    first.wait_state("inProgress")
+    second = site.send("execute")
+    second.accepted(timeout=30)
+    final = first.final()
+    assert (final["state"], final["outcome"]) == ("canceled", "canceled")
+    assert [cancel["executionId"] for cancel in site.api.audit()["cancels"]] == [execution]
+    assert len(site.api.executions()) == 2
+
+
+def test_the_queue_survives_a_kill(site):
+    start(site, "queue", run_ms=800)
+    commands = [site.send("execute") for _ in range(3)]
+    commands[0].wait_state("inProgress")
+    site.bridge.kill()
+    site.start_bridge()
+    for command in commands:
+        assert command.final(timeout=30)["outcome"] == "succeeded"
+    assert len(site.api.executions()) == 3
+
+
+def test_other_actions_do_not_wait_for_a_run(site):
+    start(site, "queue", run_ms=60000)
+    site.send("execute").accepted()
+    site.send("get").accepted()
+    site.send("logs").accepted()
