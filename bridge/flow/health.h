@@ -10,7 +10,14 @@
 #define HEALTH_REASON_BYTES 512
 #define HEALTH_REPEAT_MS    60000 // a changed number of pending commands alone is told at most so often
 
-enum health_trouble { HEALTH_API, HEALTH_JOURNAL, HEALTH_SUBSCRIPTION, HEALTH_CONFIG, HEALTH_TROUBLE_COUNT };
+enum health_trouble {
+    HEALTH_API,
+    HEALTH_JOURNAL,
+    HEALTH_SUBSCRIPTION,
+    HEALTH_CONFIG,
+    HEALTH_DAMAGE,
+    HEALTH_TROUBLE_COUNT
+};
 
 struct health {
     struct flow *flow;

@@ -350,6 +350,7 @@ static void submit_rejection(struct intake *intake, struct order *order)
              LOG_TEXT("why", order->why));
     store_submit_wait(intake->store, change);
     count(intake, &intake->counts.rejected);
+    intake->ring(intake->ring_context); // a message waits in the outbox
 }
 
 static void submit_deadletter(struct intake *intake, const struct order *order, const char *reason)
@@ -374,6 +375,7 @@ static void submit_deadletter(struct intake *intake, const struct order *order, 
     LOG_WARNING("dead letter", LOG_SPAN("topic", order->message->topic), LOG_TEXT("reason", reason));
     store_submit_wait(intake->store, change);
     count(intake, &intake->counts.dead);
+    intake->ring(intake->ring_context); // a message waits in the outbox
 }
 
 // The same request again: the stored answer, if there is one yet, to where this one wants it.
@@ -396,6 +398,7 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
     }
     LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));
     store_submit_wait(intake->store, change);
+    intake->ring(intake->ring_context);
 }
 
 static void tell_arrival(struct intake *intake, const struct order *order)

@@ -135,6 +135,9 @@ struct store_settings {
 // is AMBIGUOUS, any other SENT is READY), starts the writer. STATUS_BUSY: another process has it (its pid in *why).
 // STATUS_INVALID: a newer schema or no journal; STATUS_IO. *why is malloc'ed text in every failure.
 enum status store_open(const struct store_settings *settings, struct store **store, char **why);
+// Moves a journal that cannot be read to a name of its own beside it, with its WAL; *name is that name (malloc'ed).
+// Nothing is deleted: its commands may still be saved by hand.
+enum status store_set_aside(const char *path, int64_t wall_ms, char **name);
 // Commits what waits and closes. Nobody may use the store any more.
 void store_close(struct store *store);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1, "the partial indexes below are made for these numbers");
 
@@ -230,4 +231,25 @@ int64_t store_tag_id(const char *instance, struct span tag)
         id = id * 10 + (tag.at[i] - '0');
     }
     return id;
+}
+
+enum status store_set_aside(const char *path, int64_t wall_ms, char **name)
+{
+    static const char *const suffixes[] = {"", "-wal"};
+    char from[4096];
+    char to[4096 + 32];
+    *name = NULL;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        snprintf(from, sizeof from, "%s%s", path, suffixes[i]);
+        snprintf(to, sizeof to, "%s.damaged-%" PRId64 "%s", path, wall_ms, suffixes[i]);
+        if (rename(from, to) != 0 && i == 0) {
+            return STATUS_IO;
+        }
+        if (i == 0) {
+            *name = strdup(to);
+        }
+    }
+    snprintf(from, sizeof from, "%s-shm", path); // only an index of the WAL, made anew when it is missing
+    unlink(from);
+    return STATUS_OK;
 }
