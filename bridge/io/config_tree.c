@@ -32,6 +32,9 @@ static const char *expected_instead(const char *error)
     if (strcmp(error, "mismatched element type in array") == 0) {
         return "elements of one type between [ and ]";
     }
+    if (strcmp(error, "memory exhausted") == 0) { // of the parser's stack
+        return "fewer brackets inside one another";
+    }
     return "NAME = VALUE; with every { ( [ closed (the mistake may be just before)";
 }
 

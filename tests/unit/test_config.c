@@ -715,6 +715,15 @@ static void test_syntax(void **state)
     expect_text("a = 1;\n@include inc.conf\n", 2, "", "a line of its own");
 }
 
+static void test_too_deep(void **state)
+{
+    (void)state;
+    char text[TEXT_BYTES] = "a =\n";
+    size_t len = strlen(text);
+    memset(text + len, '(', sizeof text - len - 1);
+    expect_text(text, 2, "", "fewer brackets");
+}
+
 static void test_not_read(void **state)
 {
     (void)state;
@@ -950,6 +959,7 @@ int main(void)
         cmocka_unit_test(test_topics_apart),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_not_read),
         cmocka_unit_test(test_include),
         cmocka_unit_test(test_include_wrong),
