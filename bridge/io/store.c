@@ -346,9 +346,9 @@ static int64_t query_int(struct store_db *db, const char *sql)
     int rc = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         number = sqlite3_column_int64(statement, 0);
-        rc = SQLITE_OK;
     }
     sqlite3_finalize(statement);
+    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
     db->rc = db->rc == SQLITE_OK ? rc : db->rc;
     return number;
 }
