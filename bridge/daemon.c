@@ -590,12 +590,11 @@ static void tear_down(struct daemon *daemon)
         log_flush();
         _exit(EX_OK);
     }
+    if (daemon->store) {
+        store_close(daemon->store); // until here its writer may ring, which needs http
+    }
     if (daemon->flow.http) {
         http_free(daemon->flow.http);
-        daemon->flow.http = NULL;
-    }
-    if (daemon->store) {
-        store_close(daemon->store);
     }
     store_reader_close(daemon->flow.reader);
     if (daemon->intake) {
