@@ -24,7 +24,8 @@
 
 #define ARRIVALS_A_TURN 256
 #define STATUS_MESSAGE  (-1)  // the bridge's own status among the publications
-#define PRUNE_MS        60000 // finished commands are pruned so often, at once again while there are more
+#define PRUNE_MIN_MS    250   // finished commands are pruned at a quarter of their time, but not more often,
+#define PRUNE_MAX_MS    60000 // and not more rarely; at once again while there are more
 #define TOKEN_REREAD_MS 1000  // the token file is read at most so often after a 401
 
 struct daemon {
@@ -417,7 +418,9 @@ static void after_prune(struct store_change *change, void *context)
 {
     struct daemon *daemon = context;
     daemon->pruning = false;
-    daemon->prune_at_ms = daemon->flow.now_ms + (change->pruned > 0 ? 0 : PRUNE_MS);
+    int64_t wait_ms = daemon->config->journal.keep_done_s * 1000 / 4;
+    wait_ms = wait_ms > PRUNE_MAX_MS ? PRUNE_MAX_MS : wait_ms < PRUNE_MIN_MS ? PRUNE_MIN_MS : wait_ms;
+    daemon->prune_at_ms = daemon->flow.now_ms + (change->pruned > 0 ? 0 : wait_ms);
 }
 
 static void prune(struct daemon *daemon)

@@ -421,9 +421,10 @@ static void tell_arrival(struct intake *intake, const struct order *order)
 static void submit_command(struct intake *intake, struct order *order)
 {
     struct store_command existing;
+    int64_t forget_before_ms = order->wall_ms - intake->config->journal.keep_done_s * 1000;
     fill_command(order);
     enum store_intake_result result =
-        store_intake(intake->store, &order->command, order->message->duplicate, &existing);
+        store_intake(intake->store, &order->command, order->message->duplicate, forget_before_ms, &existing);
     switch (result) {
     case STORE_NEW:
         tell_arrival(intake, order);

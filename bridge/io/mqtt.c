@@ -234,9 +234,10 @@ static void note_published(struct ticket *ticket, const char *reason)
         mqtt->published[mqtt->published_count].id = ticket->id;
         copy_text(mqtt->published[mqtt->published_count++].reason, MQTT_REASON_BYTES, reason);
     }
-    if (mqtt->unacknowledged > 0) {
+    if (ticket->id != 0 && mqtt->unacknowledged > 0) {
         mqtt->unacknowledged--;
     }
+    ticket->id = 0;
     mqtt_fair_waiting((long)mqtt->unacknowledged);
     pthread_cond_signal(&mqtt->wake);
     bool first = mqtt->published_count == 1;

@@ -23,7 +23,7 @@ struct work {
     struct store_change *change;
     struct store_command *command;
     struct store_command *existing;
-    bool redelivered;
+    struct store_intake_limits limits;
     bool waited;    // somebody waits for `committed`; the work lies on his stack
     bool committed; // under the lock
     enum store_intake_result result;
@@ -120,11 +120,8 @@ static bool over_limit(const struct store *store)
 static void apply_work(struct store *store, struct work *work, int64_t *next_id)
 {
     if (work->command) {
-        if (over_limit(store) && !work->command->request_id) {
-            work->result = STORE_JOURNAL_FULL;
-            return;
-        }
-        work->result = store_apply_intake(&store->db, work->command, work->redelivered, *next_id, work->existing);
+        work->limits.full = over_limit(store);
+        work->result = store_apply_intake(&store->db, work->command, &work->limits, *next_id, work->existing);
         if (work->result == STORE_NEW) {
             (*next_id)++;
         }
@@ -372,7 +369,9 @@ static enum status recover(struct store *store, char **why)
                            store->settings.power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
     }
     store->db.rc = rc;
-    store->next_id = query_int(&store->db, "SELECT coalesce(max(id), 0) + 1 FROM commands");
+    store->next_id =
+        query_int(&store->db, "SELECT max(coalesce((SELECT max(id) FROM commands), 0) + 1,"
+                              " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'next_id'), 1))");
     store->epoch = query_int(&store->db, "SELECT coalesce(epoch, 0) FROM commands ORDER BY id DESC LIMIT 1");
     store->open = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6");
     store->outbox = query_int(&store->db, "SELECT count(*) FROM outbox");
@@ -497,9 +496,12 @@ static bool wait_committed(struct store *store, struct work *work)
 }
 
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
-                                      struct store_command *existing)
+                                      int64_t forget_before_ms, struct store_command *existing)
 {
-    struct work work = {.command = command, .existing = existing, .redelivered = redelivered, .waited = true};
+    struct work work = {.command = command,
+                        .existing = existing,
+                        .limits = {.forget_before_ms = forget_before_ms, .redelivered = redelivered},
+                        .waited = true};
     *existing = (struct store_command){0};
     command->state = COMMAND_READY;
     return wait_committed(store, &work) ? work.result : STORE_CLOSING;

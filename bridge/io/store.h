@@ -157,10 +157,11 @@ enum store_intake_result {
     STORE_CLOSING, // nothing was committed
 };
 
-// Inserts as READY and waits for the commit, however long the disk takes. redelivered: the message had the DUP flag.
-// Any thread but the loop. existing must be freed by the caller with store_command_free.
+// Inserts as READY and waits for the commit, however long the disk takes. redelivered: the message had the DUP flag. A
+// final command that ended before forget_before_ms does not hold its requestId any more. Any thread but the loop.
+// existing must be freed by the caller with store_command_free.
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
-                                      struct store_command *existing);
+                                      int64_t forget_before_ms, struct store_command *existing);
 // Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed.
 enum status store_submit_wait(struct store *store, struct store_change *change);
 // Queues for the next commit; never waits. The store owns the change until done, and frees it after done.

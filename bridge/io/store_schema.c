@@ -4,7 +4,7 @@
 // Threads: whoever owns the connection.
 //
 // commands  one row a command, its run included; rows that still need something done have state < 6 (COMMAND_DONE) and
-//           are found through commands_open; ids only grow (the newest row is never pruned), so a tag is never reused
+//           are found through commands_open; ids only grow (meta has the next one), so a tag is never used again
 // outbox    messages until the broker has acknowledged them, in the order of their ids
 #include "base/log.h"
 #include "base/random.h"

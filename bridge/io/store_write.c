@@ -11,6 +11,7 @@
 enum write_statement {
     WRITE_INSERT,
     WRITE_FIND_REQUEST,
+    WRITE_FORGET_REQUEST,
     WRITE_FIND_REDELIVERED,
     WRITE_MOVE,
     WRITE_SENT,
@@ -22,6 +23,7 @@ enum write_statement {
     WRITE_OUTBOX_SUPERSEDE,
     WRITE_PRUNE_LIST,
     WRITE_PRUNE,
+    WRITE_KEEP_NEXT_ID,
     WRITE_DEAD_ADD,
     WRITE_DEAD_TRIM,
 };
@@ -33,6 +35,7 @@ const char *const store_write_texts[] = {
                      "?,?,?,?,?,?,?,?,?,?,?)",
     [WRITE_FIND_REQUEST] = "SELECT " STORE_COLUMNS " FROM commands WHERE scope = ? AND request_id = ?"
                            " AND request_id IS NOT NULL",
+    [WRITE_FORGET_REQUEST] = "UPDATE commands SET request_id = NULL, scope = NULL WHERE id = ?",
     [WRITE_FIND_REDELIVERED] = "SELECT id FROM commands WHERE id > ? AND packet_id = ? AND digest = ? AND topics = ?"
                                " AND epoch < ? LIMIT 1",
     [WRITE_MOVE] = "UPDATE commands SET state = ?3 WHERE id = ?1 AND state = ?2",
@@ -51,22 +54,49 @@ const char *const store_write_texts[] = {
     [WRITE_OUTBOX_ADD] = "INSERT INTO outbox(topic, payload, correlation, retain, progress_of) VALUES(?,?,?,?,?)",
     [WRITE_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?",
     [WRITE_OUTBOX_SUPERSEDE] = "DELETE FROM outbox WHERE progress_of = ? AND progress_of IS NOT NULL AND id > ?",
-    [WRITE_PRUNE_LIST] = "SELECT id, topics, execution_id, request_id FROM commands WHERE id > ?1"
-                         " AND id < (SELECT max(id) FROM commands) AND state >= 6"
+    [WRITE_PRUNE_LIST] = "SELECT id, topics, execution_id, request_id FROM commands WHERE id > ?1 AND state >= 6"
                          " AND coalesce(ended_ms, done_ms, arrived_ms) < ?2 ORDER BY id LIMIT ?3",
     [WRITE_PRUNE] = "DELETE FROM commands WHERE id = ?",
+    [WRITE_KEEP_NEXT_ID] = "INSERT OR REPLACE INTO meta(key, value) VALUES('next_id', ?)",
     [WRITE_DEAD_ADD] = "INSERT INTO deadletters(at_ms, topic, payload, reason) VALUES(?,?,?,?)",
     [WRITE_DEAD_TRIM] = "DELETE FROM deadletters WHERE id <= (SELECT max(id) FROM deadletters) - ?",
 };
 
-static enum store_intake_result read_existing(struct store_db *db, sqlite3_stmt *statement, uint64_t digest,
-                                              struct store_command *existing)
+static void forget_request(struct store_db *db, int64_t id)
 {
-    if (store_row_read(statement, existing) != STATUS_OK) {
-        db->rc = SQLITE_NOMEM;
+    sqlite3_stmt *statement = store_db_statement(db, WRITE_FORGET_REQUEST);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, id);
+        store_db_step(db, statement);
+    }
+}
+
+// STORE_NEW: the requestId is free. Else *existing is filled.
+static enum store_intake_result find_existing(struct store_db *db, const struct store_command *command,
+                                              int64_t forget_before_ms, struct store_command *existing)
+{
+    sqlite3_stmt *statement = store_db_statement(db, WRITE_FIND_REQUEST);
+    if (!statement) {
         return STORE_CONFLICT;
     }
-    return existing->digest == digest ? STORE_REPEAT : STORE_CONFLICT;
+    store_bind_text(statement, 1, command->scope);
+    store_bind_text(statement, 2, command->request_id);
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW && store_row_read(statement, existing) != STATUS_OK) {
+        rc = SQLITE_NOMEM;
+    }
+    sqlite3_reset(statement);
+    if (rc != SQLITE_ROW) {
+        db->rc = rc == SQLITE_DONE ? db->rc : rc;
+        return STORE_NEW;
+    }
+    int64_t ended_ms = existing->ended_ms != 0 ? existing->ended_ms : existing->done_ms;
+    if (command_state_final(existing->state) && ended_ms < forget_before_ms) {
+        forget_request(db, existing->id);
+        store_command_free(existing);
+        return STORE_NEW;
+    }
+    return existing->digest == command->digest ? STORE_REPEAT : STORE_CONFLICT;
 }
 
 static bool is_redelivered(struct store_db *db, const struct store_command *command, int64_t next_id)
@@ -85,29 +115,20 @@ static bool is_redelivered(struct store_db *db, const struct store_command *comm
     return found;
 }
 
-enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command, bool redelivered,
-                                            int64_t next_id, struct store_command *existing)
+enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command,
+                                            const struct store_intake_limits *limits, int64_t next_id,
+                                            struct store_command *existing)
 {
     if (command->request_id) {
-        sqlite3_stmt *statement = store_db_statement(db, WRITE_FIND_REQUEST);
-        if (!statement) {
-            return STORE_CONFLICT;
+        enum store_intake_result found = find_existing(db, command, limits->forget_before_ms, existing);
+        if (found != STORE_NEW || db->rc != SQLITE_OK) {
+            return found;
         }
-        store_bind_text(statement, 1, command->scope);
-        store_bind_text(statement, 2, command->request_id);
-        int rc = sqlite3_step(statement);
-        if (rc == SQLITE_ROW) {
-            enum store_intake_result result = read_existing(db, statement, command->digest, existing);
-            sqlite3_reset(statement);
-            return result;
-        }
-        sqlite3_reset(statement);
-        if (rc != SQLITE_DONE) {
-            db->rc = rc;
-            return STORE_CONFLICT;
-        }
-    } else if (redelivered && command->packet_id != 0 && is_redelivered(db, command, next_id)) {
+    } else if (limits->redelivered && command->packet_id != 0 && is_redelivered(db, command, next_id)) {
         return STORE_REDELIVERED;
+    }
+    if (limits->full) {
+        return STORE_JOURNAL_FULL;
     }
     sqlite3_stmt *statement = store_db_statement(db, WRITE_INSERT);
     if (statement) {
@@ -260,7 +281,17 @@ static void clear_retained(struct store_db *db, sqlite3_stmt *row)
     bytes_free(&full);
 }
 
-static void prune(struct store_db *db, struct store_change *change)
+// Ids are never used again, though the newest row may go: they are in the tags that runs are found by.
+static void keep_next_id(struct store_db *db, int64_t next_id)
+{
+    sqlite3_stmt *statement = store_db_statement(db, WRITE_KEEP_NEXT_ID);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, next_id);
+        store_db_step(db, statement);
+    }
+}
+
+static void prune(struct store_db *db, struct store_change *change, int64_t next_id)
 {
     int64_t ids[WRITE_PRUNE_MAX];
     size_t count = 0;
@@ -282,6 +313,9 @@ static void prune(struct store_db *db, struct store_change *change)
             sqlite3_bind_int64(statement, 1, ids[i]);
             store_db_step(db, statement);
         }
+    }
+    if (count > 0) {
+        keep_next_id(db, next_id);
     }
     change->pruned = count;
 }
@@ -330,6 +364,6 @@ void store_apply_change(struct store_db *db, struct store_change *change, int64_
         add_deadletter(db, change);
     }
     if (change->prune_before_ms != 0) {
-        prune(db, change);
+        prune(db, change, next_id);
     }
 }

@@ -150,11 +150,11 @@ def watching(site):
 def test_runs_of_others_are_published_when_watched(watching):
     watching.start(run_ms=600)
     run = watching.api.start_run(JOB_IDS[0], templateContext='{"n":1}')["executionId"]
-    final = watching.client.wait_message("jobs/recalibrate/status",
+    final = watching.client.wait_message("bridges/jobbridge/jobs/recalibrate/status",
                                          lambda m: m.json["executionId"] == run and "outcome" in m.json).json
     assert (final["state"], final["outcome"]) == ("completed", "succeeded")
-    watching.client.wait_message("jobs/recalibrate/log", lambda m: m.json["executionId"] == run)
-    finals = [m for m in watching.client.on("jobs/recalibrate/status") if "outcome" in m.json]
+    watching.client.wait_message("bridges/jobbridge/jobs/recalibrate/log", lambda m: m.json["executionId"] == run)
+    finals = [m for m in watching.client.on("bridges/jobbridge/jobs/recalibrate/status") if "outcome" in m.json]
     assert len({m.json["seq"] for m in finals}) == 1
 
 

@@ -31,7 +31,7 @@ class Message:
         self.at_ms = time.time() * 1000
         try:
             self.json = json.loads(message.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             self.json = None
 
     @property
