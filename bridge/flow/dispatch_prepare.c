@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "flow/dispatch_internal.h"
+#include "rules/backoff.h"
 #include "rules/json.h"
 #include "rules/translate.h"
 #include <stdio.h>
@@ -244,6 +245,22 @@ static enum prepared check_overlap(struct dispatch *dispatch, struct line *line,
     return PREPARED_BLOCKED;
 }
 
+static void fail_defaults(struct line *line, const struct outcome *outcome)
+{
+    struct dispatch *dispatch = line->dispatch;
+    const struct config_api *api = &dispatch->flow->config->api;
+    line->defaults_state = DEFAULTS_UNKNOWN;
+    LOG_WARNING("job cannot be read, trying again", LOG_TEXT("job", line->job), LOG_TEXT("type", outcome->error_type),
+                LOG_TEXT("why", outcome->error_message));
+    if (outcome->kind == OUTCOME_UNAUTHORIZED) {
+        dispatch->next.unauthorized(dispatch->next.context);
+    } else {
+        line->blocked_until_ms =
+            dispatch->flow->now_ms + backoff_ms(api->retry_base_ms, api->retry_max_ms, ++line->defaults_failures,
+                                                random_next(dispatch->flow->random));
+    }
+}
+
 // The answer to the reading of the job's defaults.
 static void take_defaults(void *context, int64_t tag, const struct http_response *response)
 {
@@ -270,12 +287,10 @@ static void take_defaults(void *context, int64_t tag, const struct http_response
         return;
     }
     if (outcome.kind != OUTCOME_DONE) {
-        line->defaults_state = DEFAULTS_UNKNOWN;
-        if (outcome.kind == OUTCOME_UNAUTHORIZED) {
-            dispatch->next.unauthorized(dispatch->next.context);
-        }
+        fail_defaults(line, &outcome);
         return;
     }
+    line->defaults_failures = 0;
     struct json_value job;
     struct json_value text;
     line->defaults_state = DEFAULTS_KNOWN;

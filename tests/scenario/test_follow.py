@@ -36,7 +36,7 @@ def test_runs_of_several_jobs(site):
 @pytest.mark.parametrize("excess", ["clamp", "reject"])
 def test_no_run_hides_behind_another(site, excess):
     site.start(run_ms=1500)
-    site.api.settings(maxLimit=30, limitExcess=excess)
+    site.api.settings(maxLimit=80, limitExcess=excess)
     commands = [site.send("execute") for _ in range(25)]
     for command in commands:
         command.accepted()

@@ -154,16 +154,17 @@ class Site:
     def start_bridge(self, wrapper=(), env=None, timeout=20):
         before = self.client.on(self.bridge_topic)
         self.launch_bridge(wrapper, env)
-        self.wait_bridge_state("online", after=len(before), timeout=timeout)
+        # A bridge whose API is away is up as well, and says so.
+        self.wait_bridge_state("online", "degraded", after=len(before), timeout=timeout)
 
-    def wait_bridge_state(self, state, after=0, timeout=15):
-        """The first bridge status of that state beyond the first `after` ones."""
+    def wait_bridge_state(self, *states, after=0, timeout=15):
+        """The first bridge status of one of these states beyond the first `after` ones."""
         def probe():
-            if self.bridge.process and not self.bridge.alive and state != "offline":
+            if self.bridge.process and not self.bridge.alive and "offline" not in states:
                 raise AssertionError(f"the bridge ended with {self.bridge.process.exit_code}:\n"
                                      + tail(self.bridge.log, 30))
-            return next((m.json for m in self.client.on(self.bridge_topic)[after:] if m.json["state"] == state), None)
-        return self.client.wait_for(probe, f"the bridge is {state}", timeout)
+            return next((m.json for m in self.client.on(self.bridge_topic)[after:] if m.json["state"] in states), None)
+        return self.client.wait_for(probe, f"the bridge is {' or '.join(states)}", timeout)
 
     def connect(self, **options):
         """A further client of the broker, closed with the site."""
