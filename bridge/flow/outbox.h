@@ -7,8 +7,8 @@
 #include "flow/flow.h"
 #include "io/mqtt.h"
 
-#define OUTBOX_WINDOW     128 // messages in memory
-#define OUTBOX_TOPICS_MAX 256 // topics whose own rate is known; the one not used for longest makes room
+#define OUTBOX_WINDOW     1000 // messages in memory
+#define OUTBOX_TOPICS_MAX 256  // topics whose own rate is known; the one not used for longest makes room
 
 struct outbox;
 

@@ -48,7 +48,7 @@ struct ticket {
 
 struct published {
     int64_t id;
-    char reason[MQTT_REASON_BYTES];
+    const char *reason; // static
 };
 
 struct mqtt {
@@ -226,13 +226,13 @@ static void take_subscribe_failed_311(void *context, MQTTAsync_failureData *data
     note_subscribed(context, NULL, 1, 0x80);
 }
 
+// reason: static text, "" when the broker took it.
 static void note_published(struct ticket *ticket, const char *reason)
 {
     struct mqtt *mqtt = ticket->mqtt;
     pthread_mutex_lock(&mqtt->lock);
     if (ticket->id != 0 && mqtt->published_count < MQTT_WINDOW) {
-        mqtt->published[mqtt->published_count].id = ticket->id;
-        copy_text(mqtt->published[mqtt->published_count++].reason, MQTT_REASON_BYTES, reason);
+        mqtt->published[mqtt->published_count++] = (struct published){ticket->id, reason};
     }
     if (ticket->id != 0 && mqtt->unacknowledged > 0) {
         mqtt->unacknowledged--;

@@ -15,12 +15,14 @@
 #include "base/clock.h"
 #include "base/status.h"
 
-#define MQTT_WINDOW            256 // publications handed over and not yet acknowledged
+#define MQTT_WINDOW            1000 // publications handed over and not yet acknowledged
 #define MQTT_CONNECT_TIMEOUT_S 10
 #define MQTT_FILTERS_MAX       256
 #define MQTT_REASON_BYTES      128
-#define MQTT_RECEIVE_MAX       200     // messages that a broker (MQTT 5) may have unacknowledged towards us
-#define MQTT_PACKET_MAX_BYTES  2097152 // longer ones a broker (MQTT 5) does not send us
+// Messages that a broker (MQTT 5) may have unacknowledged towards us. Our own acknowledgements come behind them on the
+// same connection: with a commit of 10 ms each, 20 of them are 200 ms.
+#define MQTT_RECEIVE_MAX      20
+#define MQTT_PACKET_MAX_BYTES 2097152 // longer ones a broker (MQTT 5) does not send us
 
 struct mqtt;
 
