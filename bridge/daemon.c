@@ -214,6 +214,7 @@ static enum status start_mqtt(struct daemon *daemon)
         .password = bytes_span(&password),
         .version = versions[broker->protocol],
         .keepalive_s = broker->keepalive_s,
+        .receive_max = broker->receive_max,
         .clean_start = broker->clean_start,
         .session_expiry_s = broker->session_expiry_s,
         .reconnect_min_ms = broker->reconnect_min_ms,
@@ -471,9 +472,9 @@ static bool broker_changed(const struct config *a, const struct config *b)
     if (strcmp(a->broker.uri, b->broker.uri) != 0 || strcmp(a->broker.client_id, b->broker.client_id) != 0 ||
         strcmp(a->broker.username, b->broker.username) != 0 ||
         strcmp(a->broker.password_file, b->broker.password_file) != 0 || a->broker.protocol != b->broker.protocol ||
-        a->broker.keepalive_s != b->broker.keepalive_s || a->broker.clean_start != b->broker.clean_start ||
-        a->broker.session_expiry_s != b->broker.session_expiry_s || a->broker.retain != b->broker.retain ||
-        a->broker.reconnect_min_ms != b->broker.reconnect_min_ms ||
+        a->broker.keepalive_s != b->broker.keepalive_s || a->broker.receive_max != b->broker.receive_max ||
+        a->broker.clean_start != b->broker.clean_start || a->broker.session_expiry_s != b->broker.session_expiry_s ||
+        a->broker.retain != b->broker.retain || a->broker.reconnect_min_ms != b->broker.reconnect_min_ms ||
         a->broker.reconnect_max_ms != b->broker.reconnect_max_ms ||
         strcmp(a->broker.share_group, b->broker.share_group) != 0 ||
         strcmp(a->broker.tls_ca_file, b->broker.tls_ca_file) != 0 ||

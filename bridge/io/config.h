@@ -34,6 +34,7 @@ struct config_broker {
     const char *password_file;
     enum config_protocol protocol;
     int64_t keepalive_s;
+    int64_t receive_max;
     bool clean_start;
     int64_t session_expiry_s;
     bool retain;

@@ -71,6 +71,7 @@ struct mqtt {
     enum phase phase;
     unsigned happened; // bits of enum happening, set by Paho's callbacks
     bool session_present;
+    size_t window; // publications that may be with Paho and the broker at once
     bool stopping;
     int64_t stop_by_ms;
     int64_t next_try_ms;
@@ -80,6 +81,7 @@ struct mqtt {
     struct outgoing **last;
     size_t outstanding; // handed over and not yet collected as published
     size_t unacknowledged;
+    size_t with_paho; // of these, no longer in the list
     struct ticket tickets[MQTT_WINDOW];
     size_t next_ticket;
     struct published published[MQTT_WINDOW];
@@ -111,20 +113,28 @@ static void happen(struct mqtt *mqtt, unsigned what, const char *reason)
 
 // Paho's callbacks. They hold Paho's lock.
 
-static void take_connected(struct mqtt *mqtt, int session_present)
+static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
-    mqtt->session_present = session_present; // read only after HAPPENED_CONNECTED was seen under the lock
+    mqtt->window = window;
+    mqtt->session_present = session_present; // both are read only after HAPPENED_CONNECTED was seen under the lock
     happen(mqtt, HAPPENED_CONNECTED, NULL);
 }
 
 static void take_connected_5(void *context, MQTTAsync_successData5 *data)
 {
-    take_connected(context, data->alt.connect.sessionPresent);
+    // More than the broker takes at once must not be handed to Paho: it then looks again only after a second, or when
+    // something new is handed over (MQTTAsync_processCommand, "Blocking on server receive maximum").
+    size_t window = MQTT_WINDOW;
+    if (MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM)) {
+        int64_t most = MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+        window = most > 0 && most < MQTT_WINDOW ? (size_t)most : window;
+    }
+    take_connected(context, data->alt.connect.sessionPresent, window);
 }
 
 static void take_connected_311(void *context, MQTTAsync_successData *data)
 {
-    take_connected(context, data->alt.connect.sessionPresent);
+    take_connected(context, data->alt.connect.sessionPresent, MQTT_WINDOW);
 }
 
 static void take_refused(struct mqtt *mqtt, int code, const char *message)
@@ -236,6 +246,7 @@ static void note_published(struct ticket *ticket, const char *reason)
     }
     if (ticket->id != 0 && mqtt->unacknowledged > 0) {
         mqtt->unacknowledged--;
+        mqtt->with_paho--;
     }
     ticket->id = 0;
     mqtt_fair_waiting((long)mqtt->unacknowledged);
@@ -355,6 +366,7 @@ static void forget_publications(struct mqtt *mqtt)
     drop_outgoing(mqtt);
     mqtt->outstanding = 0;
     mqtt->unacknowledged = 0;
+    mqtt->with_paho = 0;
     mqtt->published_count = 0;
     for (size_t i = 0; i < MQTT_WINDOW; i++) {
         mqtt->tickets[i].id = 0;
@@ -395,7 +407,7 @@ static void set_session(const struct mqtt *mqtt, MQTTAsync_connectOptions *optio
         options->onSuccess5 = take_connected_5;
         options->onFailure5 = take_refused_5;
         add_int_property(properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, (uint32_t)settings->session_expiry_s);
-        add_int_property(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, MQTT_RECEIVE_MAX);
+        add_int_property(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, (uint32_t)settings->receive_max);
         add_int_property(properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, MQTT_PACKET_MAX_BYTES);
     } else {
         options->cleansession = settings->clean_start;
@@ -533,14 +545,15 @@ static struct ticket *take_ticket(struct mqtt *mqtt, int64_t id)
 // Under the lock, which is let go while Paho is called.
 static void send_waiting(struct mqtt *mqtt)
 {
-    while (mqtt->first && (mqtt->phase == PHASE_ONLINE || mqtt->phase == PHASE_ENDING) &&
-           !(mqtt->happened & HAPPENED_LOST)) {
+    while (mqtt->first && mqtt->with_paho < mqtt->window &&
+           (mqtt->phase == PHASE_ONLINE || mqtt->phase == PHASE_ENDING) && !(mqtt->happened & HAPPENED_LOST)) {
         struct outgoing *outgoing = mqtt->first;
         mqtt->first = outgoing->next;
         if (!mqtt->first) {
             mqtt->last = &mqtt->first;
         }
         struct ticket *ticket = take_ticket(mqtt, outgoing->id);
+        mqtt->with_paho++;
         pthread_mutex_unlock(&mqtt->lock);
         int rc = send_one(mqtt, outgoing, ticket);
         free(outgoing);
@@ -694,7 +707,8 @@ static void *run_link(void *context)
         if (mqtt->tell_online || mqtt->tell_offline) {
             ring(mqtt);
         }
-        if (!moved && !mqtt->stopping && !mqtt->happened && !(mqtt->first && mqtt->phase == PHASE_ONLINE)) {
+        if (!moved && !mqtt->stopping && !mqtt->happened &&
+            !(mqtt->first && mqtt->with_paho < mqtt->window && mqtt->phase == PHASE_ONLINE)) {
             int64_t now_ms = clock_now_ms(mqtt->settings.clock);
             wait_for(mqtt,
                      mqtt->phase == PHASE_WAITING && mqtt->next_try_ms > now_ms ? mqtt->next_try_ms - now_ms : 1000);

@@ -19,10 +19,7 @@
 #define MQTT_CONNECT_TIMEOUT_S 10
 #define MQTT_FILTERS_MAX       256
 #define MQTT_REASON_BYTES      128
-// Messages that a broker (MQTT 5) may have unacknowledged towards us. Our own acknowledgements come behind them on the
-// same connection: with a commit of 10 ms each, 20 of them are 200 ms.
-#define MQTT_RECEIVE_MAX      20
-#define MQTT_PACKET_MAX_BYTES 2097152 // longer ones a broker (MQTT 5) does not send us
+#define MQTT_PACKET_MAX_BYTES  2097152 // longer ones a broker (MQTT 5) does not send us
 
 struct mqtt;
 
@@ -48,6 +45,7 @@ struct mqtt_settings {
     struct span password; // wiped copy inside
     enum mqtt_version version;
     int64_t keepalive_s;
+    int64_t receive_max; // MQTT 5: messages that the broker may send ahead of our acknowledgement
     bool clean_start;
     int64_t session_expiry_s;
     int64_t reconnect_min_ms;
