@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// See service.h. Without libsystemd the notifications do nothing.
+// See service.h. The service manager's protocol is one datagram to $NOTIFY_SOCKET, documented as stable in
+// sd_notify(3), which also tells to speak it without libsystemd: that library and what it needs would be a tenth of our
+// memory.
 #include "io/service.h"
-#include <errno.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifdef JOBBRIDGE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
+#define NOTIFY_MAX_BYTES 256
 
 int service_signals(void)
 {
@@ -35,23 +38,47 @@ enum service_signal service_next(int fd)
     return info.ssi_signo == SIGHUP ? SERVICE_RELOAD : SERVICE_STOP;
 }
 
-#ifdef JOBBRIDGE_SYSTEMD
+static void notify(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = path ? strlen(path) : 0;
+    if (len < 2 || len >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) {
+        return; // nobody wants to hear it
+    }
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@') {
+        address.sun_path[0] = '\0'; // a name in the abstract namespace
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        // A manager that does not listen is no reason to stop: it notices by itself.
+        socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+        (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address, size);
+        close(fd);
+    }
+}
 
 void service_ready(const char *status)
 {
-    sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+    char text[NOTIFY_MAX_BYTES];
+    snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status);
+    notify(text);
 }
 
 void service_reloading(void)
 {
+    char text[NOTIFY_MAX_BYTES];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    notify(text);
 }
 
 void service_stopping(void)
 {
-    sd_notify(0, "STOPPING=1");
+    notify("STOPPING=1");
 }
 
 void service_alive(int64_t now_ms)
@@ -59,33 +86,11 @@ void service_alive(int64_t now_ms)
     static int64_t interval_ms = -1;
     static int64_t last_ms;
     if (interval_ms < 0) {
-        uint64_t watchdog_us = 0;
-        interval_ms = sd_watchdog_enabled(0, &watchdog_us) > 0 ? (int64_t)(watchdog_us / 3000) : 0;
+        const char *watchdog_us = getenv("WATCHDOG_USEC");
+        interval_ms = watchdog_us ? strtoll(watchdog_us, NULL, 10) / 3000 : 0;
     }
     if (interval_ms > 0 && now_ms - last_ms >= interval_ms) {
         last_ms = now_ms;
-        sd_notify(0, "WATCHDOG=1");
+        notify("WATCHDOG=1");
     }
 }
-
-#else
-
-void service_ready(const char *status)
-{
-    (void)status;
-}
-
-void service_reloading(void)
-{
-}
-
-void service_stopping(void)
-{
-}
-
-void service_alive(int64_t now_ms)
-{
-    (void)now_ms;
-}
-
-#endif
