@@ -128,7 +128,7 @@ static enum start start_head(struct dispatch *dispatch, struct line *line)
     struct attempt *attempt = memory_must(calloc(1, sizeof *attempt));
     attempt->dispatch = dispatch;
     attempt->line = line;
-    bytes_init(&attempt->body, COMMAND_PAYLOAD_MAX * 4);
+    bytes_init(&attempt->body, (size_t)COMMAND_PAYLOAD_MAX * 4);
     enum status rc = store_load(dispatch->flow->reader, ref.id, &attempt->command);
     if (rc != STATUS_OK || attempt->command.state != COMMAND_READY) {
         attempt_free(attempt);

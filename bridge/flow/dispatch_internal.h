@@ -25,9 +25,9 @@ struct line {
     int64_t blocked_until_ms;
     enum defaults_state defaults_state;
     uint32_t defaults_failures; // of readings in a row
-    int64_t defaults_until_id; // what was read holds for commands up to this id
-    struct bytes defaults;     // context text, empty: the job has none
-    struct agenda again;       // due time 0: ids that became READY once more, oldest first
+    int64_t defaults_until_id;  // what was read holds for commands up to this id
+    struct bytes defaults;      // context text, empty: the job has none
+    struct agenda again;        // due time 0: ids that became READY once more, oldest first
     int64_t cancel_sent_ms;
 };
 

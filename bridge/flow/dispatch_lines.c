@@ -21,7 +21,7 @@ struct line *line_find(struct dispatch *dispatch, const char *job, bool make)
     line->dispatch = dispatch;
     line->next = dispatch->lines;
     dispatch->lines = line;
-    bytes_init(&line->defaults, COMMAND_CONTEXT_MAX * 4);
+    bytes_init(&line->defaults, (size_t)COMMAND_CONTEXT_MAX * 4);
     agenda_init(&line->again, DISPATCH_ATTEMPTS_MAX);
     return line;
 }

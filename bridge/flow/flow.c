@@ -52,7 +52,7 @@ static void add_message(struct store_change *change, const struct store_command 
 {
     char tag[STORE_TAG_BYTES];
     struct bytes topic;
-    bytes_init(&topic, TOPIC_MAX_BYTES + COMMAND_REQUEST_ID_MAX * 4);
+    bytes_init(&topic, TOPIC_MAX_BYTES + (size_t)COMMAND_REQUEST_ID_MAX * 4);
     route_put_ids(store_command_topic(command, kind), flow_request_id(command, tell.instance, tag),
                   span_of(execution_id), &topic);
     memory_check(bytes_ok(&topic) && bytes_ok(payload));

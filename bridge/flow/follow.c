@@ -231,7 +231,7 @@ static bool is_foreign(const struct track *track, const struct runlog_entry *ent
         return false;
     }
     struct bytes marker;
-    bytes_init(&marker, COMMAND_CONTEXT_MAX * 4);
+    bytes_init(&marker, (size_t)COMMAND_CONTEXT_MAX * 4);
     bool ours = runlog_marker(entry, flow->config->api.marker, &marker) &&
                 store_tag_id(flow->instance, bytes_span(&marker)) != 0;
     bytes_free(&marker);

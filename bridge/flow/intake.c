@@ -269,7 +269,7 @@ static void fill_deadline(struct order *order)
 static char *make_scope(const struct order *order, const struct route_captures *captures)
 {
     struct bytes scope;
-    bytes_init(&scope, TOPIC_MAX_BYTES * 2);
+    bytes_init(&scope, (size_t)TOPIC_MAX_BYTES * 2);
     route_scope(span_of(order->route->name), captures, &scope);
     char *text = copy(bytes_span(&scope));
     bytes_free(&scope);
@@ -338,7 +338,7 @@ static void submit_rejection(struct intake *intake, struct order *order)
     struct bytes payload;
     struct bytes topic;
     bytes_init(&payload, REPLY_MAX_BYTES);
-    bytes_init(&topic, TOPIC_MAX_BYTES * 2);
+    bytes_init(&topic, (size_t)TOPIC_MAX_BYTES * 2);
     reply_rejected(&payload, &reply, span_of(order->type), span_of(order->why), 0);
     route_put_ids(store_command_topic(&order->command, STORE_TOPIC_REJECTED), SPAN("unknown"), SPAN_NONE, &topic);
     memory_check(bytes_ok(&payload) && bytes_ok(&topic));
@@ -358,7 +358,7 @@ static void submit_deadletter(struct intake *intake, const struct order *order, 
     struct store_change *change = memory_must(store_change_new());
     struct bytes topic;
     struct bytes payload;
-    bytes_init(&topic, TOPIC_MAX_BYTES * 2);
+    bytes_init(&topic, (size_t)TOPIC_MAX_BYTES * 2);
     bytes_init(&payload, REPLY_MAX_BYTES);
     bytes_add_format(&topic, "%s/deadletter", intake->config->broker.bridge_topic);
     struct span kept = order->message->payload;

@@ -177,7 +177,7 @@ static void match_entry(void *context, const struct runlog_entry *entry)
     struct inquiry *inquiry = context;
     const struct flow *flow = inquiry->reconcile->flow;
     struct bytes marker;
-    bytes_init(&marker, COMMAND_CONTEXT_MAX * 4);
+    bytes_init(&marker, (size_t)COMMAND_CONTEXT_MAX * 4);
     int64_t id =
         runlog_marker(entry, flow->config->api.marker, &marker) ? store_tag_id(flow->instance, bytes_span(&marker)) : 0;
     bytes_free(&marker);

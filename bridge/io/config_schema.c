@@ -56,7 +56,7 @@ const struct config_key config_keys[] = {
     NUMBER("broker.keepalive_s", CORE(broker.keepalive_s), "30", 1, 65535,
            "Seconds of silence after which the connection is tested; shorter finds a dead link sooner and costs data."),
     NUMBER("broker.receive_max", CORE(broker.receive_max), "1", 1, 65535,
-           "MQTT 5: commands that the broker may send ahead of our acknowledgement"),
+           "MQTT 5: commands that the broker may send ahead of our acknowledgement."),
     SWITCH("broker.clean_start", CORE(broker.clean_start), "false",
            "true: the broker forgets the session at each connect, and with it what came while the bridge was away."),
     NUMBER("broker.session_expiry_s", CORE(broker.session_expiry_s), "604800", 0, 4294967295,

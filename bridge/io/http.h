@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "rules/outcome.h"
 
-#define HTTP_RESPONSE_MAX_BYTES (8 * 1024 * 1024) // a longer answer counts as lost
+#define HTTP_RESPONSE_MAX_BYTES 8388608 // a longer answer counts as lost
 #define HTTP_URL_MAX_BYTES      2048
 #define HTTP_HEADER_MAX_BYTES   128
 #define HTTP_IDLE_HANDLES       64 // easy handles kept for reuse
@@ -46,7 +46,7 @@ struct http_request {
     void *context;
 };
 
-enum status http_create(const struct http_settings *settings, struct http **http);
+enum status http_create(const struct http_settings *settings, struct http **out);
 void http_free(struct http *http); // drops what is in flight without calling back
 // New settings for the requests that start from now on.
 enum status http_set(struct http *http, const struct http_settings *settings);

@@ -83,7 +83,7 @@ struct mqtt_events {
 };
 
 // Copies the settings, starts the thread, begins to connect.
-enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **mqtt);
+enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **out);
 // STATUS_FULL: the window is full; STATUS_CLOSED: not online. Copies. The loop.
 enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication);
 size_t mqtt_room(struct mqtt *mqtt); // publications that the window still takes, 0 when not online

@@ -30,16 +30,16 @@ void mqtt_fair_waiting(long publications)
 }
 
 // The parameters are those of poll(2); the name must be too, so that the library's calls arrive here.
-int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
     // The library polls twice a turn: for writing with no timeout (while it holds its socket lock), then for reading.
-    if (pause_ns > 0 && timeout_ms > 0) {
+    if (pause_ns > 0 && timeout > 0) {
         struct timespec pause = {0, pause_ns};
         pause_ns = 0;
         if (atomic_load_explicit(&waiting, memory_order_relaxed) > 0) {
             nanosleep(&pause, NULL);
         }
     }
-    struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
-    return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+    struct timespec until = {timeout / 1000, (long)(timeout % 1000) * 1000000};
+    return ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);
 }

@@ -119,18 +119,17 @@ static bool over_limit(const struct store *store)
 
 static void apply_work(struct store *store, struct work *work, int64_t *next_id)
 {
-    if (work->command) {
+    struct store_change *change = work->change;
+    bool inserted = false;
+    if (change) {
+        store_apply_change(&store->db, change, *next_id);
+        inserted = change->new_id != 0;
+    } else {
         work->limits.full = over_limit(store);
         work->result = store_apply_intake(&store->db, work->command, &work->limits, *next_id, work->existing);
-        if (work->result == STORE_NEW) {
-            (*next_id)++;
-        }
-        return;
+        inserted = work->result == STORE_NEW;
     }
-    store_apply_change(&store->db, work->change, *next_id);
-    if (work->change->new_id != 0) {
-        (*next_id)++;
-    }
+    *next_id += inserted;
 }
 
 static int run_transaction(struct store *store, struct work *batch, int64_t *next_id)
@@ -193,7 +192,7 @@ static bool finish_work(struct store *store, struct work *work)
     } else if (work->result == STORE_NEW) {
         store->open++;
     }
-    if (work->waited) {
+    if (work->waited || !work->change) {
         work->committed = true; // the work is gone once the lock is free
         return false;
     }

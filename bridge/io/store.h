@@ -134,7 +134,7 @@ struct store_settings {
 // Opens or creates the journal, takes its lock, migrates, recovers (what was RETRY_WAIT is READY again, a SENT execute
 // is AMBIGUOUS, any other SENT is READY), starts the writer. STATUS_BUSY: another process has it (its pid in *why).
 // STATUS_INVALID: a newer schema or no journal; STATUS_IO. *why is malloc'ed text in every failure.
-enum status store_open(const struct store_settings *settings, struct store **store, char **why);
+enum status store_open(const struct store_settings *settings, struct store **out, char **why);
 // Moves a journal that cannot be read to a name of its own beside it, with its WAL; *name is that name (malloc'ed).
 // Nothing is deleted: its commands may still be saved by hand.
 enum status store_set_aside(const char *path, int64_t wall_ms, char **name);
@@ -190,7 +190,7 @@ struct span store_command_topic(const struct store_command *command, enum store_
 
 // Reading. One reader belongs to one thread. Every function returns the number of rows or a status; a failing disk is
 // STATUS_IO or 0 rows, and logged.
-enum status store_reader_open(const char *path, struct store_reader **reader, char **why);
+enum status store_reader_open(const char *path, struct store_reader **out, char **why);
 void store_reader_close(struct store_reader *reader);
 const char *store_reader_instance(const struct store_reader *reader);
 

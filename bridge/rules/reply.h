@@ -7,7 +7,7 @@
 #include "rules/command.h"
 #include "rules/runlog.h"
 
-#define REPLY_MAX_BYTES (9 * 1024 * 1024) // a reply carries the API's answer whole
+#define REPLY_MAX_BYTES 9437184 // a reply carries the API's answer whole
 
 // What all replies begin with. An empty request_id, job or action becomes null.
 struct reply {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the two files of the broker's connection share: mqtt.c, which moves the connection and serves the loop, and
+// mqtt_paho.c, which talks to the library. Nobody else includes this, and nobody else includes Paho.
+#ifndef IO_MQTT_INTERNAL_H
+#define IO_MQTT_INTERNAL_H
+
+#include "base/random.h"
+#include "io/mqtt.h"
+#include <MQTTAsync.h>
+#include <pthread.h>
+
+enum phase {
+    PHASE_WAITING,
+    PHASE_CONNECTING,
+    PHASE_CONNECTED,
+    PHASE_SUBSCRIBING,
+    PHASE_ONLINE,
+    PHASE_ENDING,
+    PHASE_ENDED
+};
+
+enum happening { HAPPENED_CONNECTED = 1, HAPPENED_SUBSCRIBED = 2, HAPPENED_LOST = 4, HAPPENED_DISCONNECTED = 8 };
+
+struct outgoing {
+    struct outgoing *next;
+    int64_t id;
+    char *topic;
+    struct span payload;
+    struct span correlation;
+    bool retain;
+    bool json;
+};
+
+// A publication's context: Paho has one pointer, we need two things. They lie in the client's structure, because Paho
+// forgets them without a word when a client is destroyed.
+struct ticket {
+    struct mqtt *mqtt;
+    int64_t id; // 0: free
+};
+
+struct published {
+    int64_t id;
+    const char *reason; // static
+};
+
+struct mqtt {
+    struct mqtt_settings settings; // texts owned through `texts`
+    char *texts[8];
+    char *password;
+    char **filters;
+    struct random random;
+    MQTTAsync client; // this module's thread
+    bool version_5;   // of the client
+    bool refused_5;   // the broker does not speak 5: "auto" stays with 3.1.1
+    uint32_t failures;
+    int64_t online_at_ms;
+    int64_t epoch;
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    // All below is under the lock.
+    enum phase phase;
+    unsigned happened; // bits of enum happening, set by Paho's callbacks
+    bool session_present;
+    size_t window; // publications that may be with Paho and the broker at once
+    bool stopping;
+    int64_t stop_by_ms;
+    int64_t next_try_ms;
+    char reason[MQTT_REASON_BYTES]; // of the last failure
+    char refused[MQTT_REASON_BYTES];
+    struct outgoing *first; // handed over, not yet with Paho
+    struct outgoing **last;
+    size_t outstanding; // handed over and not yet collected as published
+    size_t unacknowledged;
+    size_t with_paho; // of these, no longer in the list
+    struct ticket tickets[MQTT_WINDOW];
+    size_t next_ticket;
+    struct published published[MQTT_WINDOW];
+    size_t published_count;
+    bool tell_online, tell_offline; // for mqtt_collect
+    char tell_reason[MQTT_REASON_BYTES];
+};
+
+// mqtt_paho.c. This module's thread, without the lock; results are MQTTASYNC_SUCCESS or another code of the library.
+bool mqtt_paho_create(struct mqtt *mqtt); // in place of the client before
+int mqtt_paho_connect(struct mqtt *mqtt);
+int mqtt_paho_subscribe(struct mqtt *mqtt);
+int mqtt_paho_send(struct mqtt *mqtt, const struct outgoing *outgoing, struct ticket *ticket);
+int mqtt_paho_disconnect(struct mqtt *mqtt); // HAPPENED_DISCONNECTED follows
+void mqtt_paho_destroy(struct mqtt *mqtt);
+
+#endif
