@@ -20,13 +20,11 @@ static void ring(const struct mqtt *mqtt)
     mqtt->settings.ring(mqtt->settings.context);
 }
 
-static void happen(struct mqtt *mqtt, unsigned what, const char *reason)
+static void lose(struct mqtt *mqtt, const char *reason)
 {
     pthread_mutex_lock(&mqtt->lock);
-    mqtt->happened |= what;
-    if (reason) {
-        copy_text(mqtt->reason, sizeof mqtt->reason, reason);
-    }
+    mqtt->happened |= HAPPENED_LOST;
+    copy_text(mqtt->reason, sizeof mqtt->reason, reason);
     pthread_cond_signal(&mqtt->wake);
     pthread_mutex_unlock(&mqtt->lock);
 }
@@ -35,9 +33,12 @@ static void happen(struct mqtt *mqtt, unsigned what, const char *reason)
 
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
+    pthread_mutex_lock(&mqtt->lock);
     mqtt->window = window;
-    mqtt->session_present = session_present; // both are read only after HAPPENED_CONNECTED was seen under the lock
-    happen(mqtt, HAPPENED_CONNECTED, NULL);
+    mqtt->session_present = session_present;
+    mqtt->happened |= HAPPENED_CONNECTED;
+    pthread_cond_signal(&mqtt->wake);
+    pthread_mutex_unlock(&mqtt->lock);
 }
 
 static void take_connected_5(void *context, MQTTAsync_successData5 *data)
@@ -65,7 +66,7 @@ static void take_refused(struct mqtt *mqtt, int code, const char *message)
         mqtt->refused_5 = true; // read by this module's thread only after HAPPENED_LOST
     }
     snprintf(reason, sizeof reason, "%s (%d)", message ? message : "connection refused", code);
-    happen(mqtt, HAPPENED_LOST, reason);
+    lose(mqtt, reason);
 }
 
 static void take_refused_5(void *context, MQTTAsync_failureData5 *data)
@@ -88,26 +89,34 @@ static void take_refused_311(void *context, MQTTAsync_failureData *data)
 
 static void take_lost(void *context, char *cause)
 {
-    happen(context, HAPPENED_LOST, cause ? cause : "connection lost");
+    lose(context, cause ? cause : "connection lost");
 }
 
 static void take_disconnected_by_broker(void *context, MQTTProperties *properties, enum MQTTReasonCodes code)
 {
     (void)properties;
     const char *text = MQTTReasonCode_toString(code);
-    happen(context, HAPPENED_LOST, text ? text : "disconnected by the broker");
+    lose(context, text ? text : "disconnected by the broker");
+}
+
+static void note_disconnected(struct mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->happened |= HAPPENED_DISCONNECTED;
+    pthread_cond_signal(&mqtt->wake);
+    pthread_mutex_unlock(&mqtt->lock);
 }
 
 static void take_disconnected_5(void *context, MQTTAsync_successData5 *data)
 {
     (void)data;
-    happen(context, HAPPENED_DISCONNECTED, NULL);
+    note_disconnected(context);
 }
 
 static void take_disconnected_311(void *context, MQTTAsync_successData *data)
 {
     (void)data;
-    happen(context, HAPPENED_DISCONNECTED, NULL);
+    note_disconnected(context);
 }
 
 static void note_subscribed(struct mqtt *mqtt, const int *codes, int count, int single)
