@@ -15,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1 && ACTION_EXECUTE == 0, "the partial indexes below are made for these numbers");
+_Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1 && ACTION_EXECUTE == 0,
+               "the partial indexes below are made for these numbers");
 
 static const char *const migrations[STORE_SCHEMA_VERSION] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
