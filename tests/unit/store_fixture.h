@@ -39,7 +39,7 @@ static inline void ring_bell(void *context)
 static inline struct store_settings settings_of(const char *path)
 {
     return (struct store_settings){
-        .path = path, .power = true, .max_commands = 1000, .clock = &clock_used, .ring = ring_bell};
+        .path = path, .power = true, .max_commands = 100000, .clock = &clock_used, .ring = ring_bell};
 }
 
 static inline void open_journal(const struct store_settings *settings)
@@ -124,10 +124,12 @@ static inline int tear_down(void **state)
 // An execute of the job "tune" with that requestId (NULL: none); the digest stands for its payload.
 static inline struct store_command command_of(const char *request_id, uint64_t digest)
 {
-    struct store_command command = {.action = ACTION_EXECUTE, .follow = true, .digest = digest};
+    struct store_command command = {.action = ACTION_EXECUTE,
+                                    .follow = true,
+                                    .digest = digest,
+                                    .application_id = "575ec8687ae143cd83dc4a97",
+                                    .resource_job_id = "6328c6c026517badf9142116"};
     command.job = strdup("tune");
-    strcpy(command.application_id, "575ec8687ae143cd83dc4a97");
-    strcpy(command.resource_job_id, "6328c6c026517badf9142116");
     command.request_id = request_id ? strdup(request_id) : NULL;
     command.scope = strdup("devices/d1");
     command.topics = strdup("d1/accepted\nd1/rejected\nd1/status\nd1/log");

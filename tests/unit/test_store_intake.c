@@ -174,11 +174,11 @@ static void many_threads_get_each_their_commit(void **state)
         pthread_join(threads[i], &failed);
         assert_null(failed);
     }
-    assert_int_equal(store_count(reader, COMMAND_READY, NULL), THREADS * PER_THREAD);
+    assert_int_equal(store_count(reader, COMMAND_READY, NULL), (int64_t)THREADS * PER_THREAD);
     struct store_counts counts;
     store_counts(store, &counts);
-    assert_int_equal(counts.open, THREADS * PER_THREAD);
-    assert_true(counts.commits <= THREADS * PER_THREAD);
+    assert_int_equal(counts.open, (int64_t)THREADS * PER_THREAD);
+    assert_true(counts.commits <= (int64_t)THREADS * PER_THREAD);
 }
 
 int main(void)
