@@ -228,7 +228,9 @@ static void the_same_request_gets_its_stored_answer(void **state)
     change->done_ms = WALL_MS;
     strcpy(change->execution_id, "aaaaaaaaaaaaaaaaaaaaaaaa");
     assert_true(submit(change).applied);
+    clock_advance(&clock_used, 5000); // the answer is as old as it is, however late it is asked for again
     arrive(EXECUTE, "{\"requestId\":\"r1\"}");
+    expect_told("devices/d1/jobs/tune/accepted", "\"at\":\"2026-11-25T04:04:05.678Z\"");
     expect_told("devices/d1/jobs/tune/accepted", "\"executionId\":\"aaaaaaaaaaaaaaaaaaaaaaaa\"");
     arrive(EXECUTE, "{\"requestId\":\"r1\",\"ttl\":1}");
     expect_told("devices/d1/jobs/tune/rejected", "\"Conflict\"");
