@@ -118,6 +118,7 @@ struct store_change {
     bool applied;                                             // out
     int64_t new_id;                                           // out, of insert
     size_t pruned;                                            // out, 0: nothing is left to prune
+    int64_t outbox_growth;                                    // out, messages that came less those that went
     void (*done)(struct store_change *change, void *context); // on the thread of store_collect, after the commit
     void *context;
 };

@@ -88,6 +88,33 @@ static void what_is_removed_is_gone_and_its_id_never_comes_again(void **state)
     assert_true(left[1] > ids[2]);
 }
 
+static void remove_one(int64_t id)
+{
+    struct store_change *change = store_change_new();
+    change->remove = malloc(sizeof *change->remove);
+    change->remove[0] = id;
+    change->remove_count = 1;
+    submit(change);
+}
+
+// A message that is published again after a reconnect is acknowledged, and removed, twice.
+static void what_is_removed_twice_counts_once(void **state)
+{
+    int64_t ids[2] = {0};
+    struct store_counts counts;
+    (void)state;
+    put("a", 0);
+    put("b", 0);
+    outbox_text(ids, 2);
+    remove_one(ids[0]);
+    remove_one(ids[0]);
+    store_counts(store, &counts);
+    assert_int_equal(counts.outbox, 1);
+    remove_one(ids[1]);
+    store_counts(store, &counts);
+    assert_int_equal(counts.outbox, 0);
+}
+
 static void progress_that_has_not_left_is_replaced(void **state)
 {
     int64_t ids[4] = {0};
@@ -103,6 +130,9 @@ static void progress_that_has_not_left_is_replaced(void **state)
     tell(change, "t", "new", 7);
     submit(change);
     assert_string_equal(outbox_text(NULL, 0), "left of-another must-go new");
+    struct store_counts counts;
+    store_counts(store, &counts);
+    assert_int_equal(counts.outbox, 4);
 }
 
 static size_t prune(int64_t before_ms)
@@ -181,6 +211,9 @@ static void a_retained_status_on_a_topic_of_its_own_is_cleared(void **state)
     assert_true(message->retain);
     assert_null(message->next);
     free(message);
+    struct store_counts counts;
+    store_counts(store, &counts);
+    assert_int_equal(counts.outbox, 1);
 }
 
 static void store_submit_wait_returns_after_the_commit(void **state)
@@ -203,6 +236,7 @@ int main(void)
         STORE_TEST(a_message_comes_back_as_it_was),
         STORE_TEST(reading_goes_on_behind_an_id),
         STORE_TEST(what_is_removed_is_gone_and_its_id_never_comes_again),
+        STORE_TEST(what_is_removed_twice_counts_once),
         STORE_TEST(progress_that_has_not_left_is_replaced),
         STORE_TEST(what_ended_long_enough_ago_is_pruned),
         STORE_TEST(many_are_pruned_in_parts),
