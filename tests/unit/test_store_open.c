@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 // What another program would do to the file.
 static void run_sql(const char *sql)
@@ -214,6 +215,44 @@ static void a_journal_with_broken_pages_is_set_aside(void **state)
     expect_set_aside();
 }
 
+// Reads a journal whose pages broke while it was open; the exit code of the process that did it.
+static int read_broken(bool must)
+{
+    struct stat size;
+    int code = -1;
+    for (int i = 0; i < 200; i++) {
+        take_new(NULL);
+    }
+    close_journal();
+    assert_int_equal(stat(journal_path, &size), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char *why = NULL;
+        struct store_ref refs[10];
+        assert_int_equal(store_reader_open(journal_path, &reader, &why), STATUS_OK);
+        if (must) {
+            store_reader_must(reader);
+        }
+        damage(4096, size.st_size);
+        _exit(store_list(reader, COMMAND_READY, "tune", 0, refs, 10) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_true(WIFEXITED(code));
+    return WEXITSTATUS(code);
+}
+
+static void what_cannot_be_read_is_nothing_to_who_may_do_without(void **state)
+{
+    (void)state;
+    assert_int_equal(read_broken(false), 0);
+}
+
+static void what_cannot_be_read_ends_who_must_know(void **state)
+{
+    (void)state;
+    assert_int_equal(read_broken(true), EX_IOERR);
+}
+
 static void a_file_that_cannot_be_made_is_an_error_with_its_name(void **state)
 {
     struct store_settings settings = settings_of("/nowhere/at/all/journal.db");
@@ -238,6 +277,8 @@ int main(void)
         STORE_TEST(a_newer_schema_is_refused_and_not_touched),
         STORE_TEST(a_file_that_is_no_journal_is_set_aside),
         STORE_TEST(a_journal_with_broken_pages_is_set_aside),
+        STORE_TEST(what_cannot_be_read_is_nothing_to_who_may_do_without),
+        STORE_TEST(what_cannot_be_read_ends_who_must_know),
         STORE_TEST(a_file_that_cannot_be_made_is_an_error_with_its_name),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
