@@ -110,9 +110,12 @@ static bool is_redelivered(struct store_db *db, const struct store_command *comm
     sqlite3_bind_int64(statement, 3, (int64_t)command->digest);
     store_bind_text(statement, 4, command->topics);
     sqlite3_bind_int64(statement, 5, command->epoch);
-    bool found = sqlite3_step(statement) == SQLITE_ROW;
+    int rc = sqlite3_step(statement);
     sqlite3_reset(statement);
-    return found;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        db->rc = rc; // what cannot be read must not count as not there: the transaction is run again
+    }
+    return rc == SQLITE_ROW;
 }
 
 enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command,
