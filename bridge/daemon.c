@@ -295,6 +295,9 @@ static enum status open_store(struct daemon *daemon)
         rc = store_reader_open(journal->path, &daemon->flow.reader, &why);
         free(why);
     }
+    if (rc == STATUS_OK) {
+        store_reader_must(daemon->flow.reader);
+    }
     return rc;
 }
 

@@ -175,12 +175,9 @@ static bool is_open(enum command_state state)
 
 static void count_change(struct store *store, const struct store_change *change)
 {
-    store->outbox -= (int64_t)change->remove_count;
+    store->outbox += change->outbox_growth;
     if (!change->applied) {
         return;
-    }
-    for (const struct store_message *message = change->messages; message; message = message->next) {
-        store->outbox++;
     }
     if (change->insert) {
         store->open += is_open(change->insert->state);

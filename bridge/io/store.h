@@ -118,6 +118,7 @@ struct store_change {
     bool applied;                                             // out
     int64_t new_id;                                           // out, of insert
     size_t pruned;                                            // out, 0: nothing is left to prune
+    int64_t outbox_growth;                                    // out, messages that came less those that went
     void (*done)(struct store_change *change, void *context); // on the thread of store_collect, after the commit
     void *context;
 };
@@ -192,9 +193,12 @@ void store_command_free(struct store_command *command);
 struct span store_command_topic(const struct store_command *command, enum store_topic kind);
 
 // Reading. One reader belongs to one thread. Every function returns the number of rows or a status; a failing disk is
-// STATUS_IO or 0 rows, and logged.
+// STATUS_IO or 0 rows, and logged; but see store_reader_must.
 enum status store_reader_open(const char *path, struct store_reader **out, char **why);
 void store_reader_close(struct store_reader *reader);
+// From now on a reading that fails ends the process at once, with EX_IOERR or EX_OSERR: for the loop, which would else
+// take what it could not read for what is not there. A restart continues from the journal.
+void store_reader_must(struct store_reader *reader);
 const char *store_reader_instance(const struct store_reader *reader);
 
 struct store_ref {
