@@ -134,10 +134,10 @@ static void make_will(void *context, struct bytes *payload)
     health_will(&daemon->clock, payload);
 }
 
-static int64_t next_epoch(void *context)
+static int64_t next_epoch(void *context, bool new_session)
 {
     struct daemon *daemon = context;
-    return store_next_epoch(daemon->store);
+    return store_next_epoch(daemon->store, new_session);
 }
 
 static void on_online(void *context, bool session_present, const char *refused)

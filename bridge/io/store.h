@@ -142,7 +142,10 @@ enum status store_set_aside(const char *path, int64_t wall_ms, char **name);
 void store_close(struct store *store);
 
 const char *store_instance(const struct store *store);
-int64_t store_next_epoch(struct store *store); // the number of a new connection to the broker; not durable by itself
+// The number of a new connection to the broker, before its first message. new_session: the broker has forgotten the
+// session before; waits until this is in the journal, because packet ids begin anew: what has an older one can't be
+// what is redelivered from now on. Any thread but the loop.
+int64_t store_next_epoch(struct store *store, bool new_session);
 // INSTANCE-ID of a command: its marker, and its requestId where the sender gave none.
 void store_tag(const char *instance, int64_t id, char tag[STORE_TAG_BYTES]);
 // The id in a tag of this journal, 0 when it is none.
