@@ -207,6 +207,8 @@ enum status store_load(struct store_reader *reader, int64_t id, struct store_com
 // Ids of commands of that job in that state, in order of arrival, after `after`.
 size_t store_list(struct store_reader *reader, enum command_state state, const char *job, int64_t after,
                   struct store_ref *refs, size_t max);
+// READY commands of that job that are no executes, in order of arrival.
+size_t store_list_others(struct store_reader *reader, const char *job, struct store_ref *refs, size_t max);
 // The next job name after `after` ("" first) that has commands in that state; malloc'ed, NULL: no more.
 char *store_next_job(struct store_reader *reader, enum command_state state, const char *after);
 int64_t store_count(struct store_reader *reader, enum command_state state, const char *job); // job NULL: all
