@@ -18,6 +18,11 @@ struct store_db {
     const char *const *texts; // the statements' SQL, prepared at first use
     int rc;                   // sticky: the first error since the transaction began
     char instance[STORE_INSTANCE_BYTES];
+    int64_t max_dead; // the writer's
+};
+
+struct store_reader {
+    struct store_db db;
 };
 
 // store_schema.c
