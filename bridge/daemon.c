@@ -141,10 +141,10 @@ static void make_will(void *context, struct bytes *payload)
     health_will(&daemon->clock, payload);
 }
 
-static int64_t next_epoch(void *context)
+static int64_t next_epoch(void *context, bool new_session)
 {
     struct daemon *daemon = context;
-    return store_next_epoch(daemon->store);
+    return store_next_epoch(daemon->store, new_session);
 }
 
 static void on_online(void *context, bool session_present, const char *refused)
@@ -255,7 +255,7 @@ static enum status start_mqtt(struct daemon *daemon)
 
 // The operator, on the control socket's thread.
 
-static enum desk_end on_letter(void *context, const struct mqtt_message *message)
+static enum desk_end on_letter(void *context, const struct mqtt_message *message, int64_t letter)
 {
     static const enum desk_end ends[] = {[INTAKE_QUEUED] = DESK_QUEUED,
                                          [INTAKE_REPEATED] = DESK_REPEATED,
@@ -263,7 +263,7 @@ static enum desk_end on_letter(void *context, const struct mqtt_message *message
                                          [INTAKE_DEAD] = DESK_STILL_DEAD,
                                          [INTAKE_CLOSING] = DESK_CLOSING};
     struct daemon *daemon = context;
-    return ends[intake_again(daemon->intake, message)];
+    return ends[intake_again(daemon->intake, message, letter)];
 }
 
 static void on_question(void *context, struct span question, struct bytes *answer)

@@ -24,7 +24,7 @@ static void ignore_ring(void *context)
     (void)context; // there is no loop to wake
 }
 
-static enum desk_end take_letter(void *context, const struct mqtt_message *message)
+static enum desk_end take_letter(void *context, const struct mqtt_message *message, int64_t letter)
 {
     static const enum desk_end ends[] = {[INTAKE_QUEUED] = DESK_QUEUED,
                                          [INTAKE_REPEATED] = DESK_REPEATED,
@@ -32,7 +32,7 @@ static enum desk_end take_letter(void *context, const struct mqtt_message *messa
                                          [INTAKE_DEAD] = DESK_STILL_DEAD,
                                          [INTAKE_CLOSING] = DESK_CLOSING};
     struct stand_in *stand_in = context;
-    return ends[intake_again(stand_in->intake, message)];
+    return ends[intake_again(stand_in->intake, message, letter)];
 }
 
 static int open_journal(struct stand_in *stand_in, const struct config_journal *journal)

@@ -175,8 +175,6 @@ static bool remove_letter(struct desk *desk, int64_t id)
     return store_submit_wait(desk->store, change) == STATUS_OK;
 }
 
-// Two commits: the command, then the dead letter's end. Should we die between them, the next retry of the letter is
-// known as a redelivery by the packet id that no broker gives, so it still makes no second command.
 static void retry_letter(struct desk *desk, const struct letter *letter, struct bytes *answer)
 {
     static const char *const texts[] = {
@@ -186,14 +184,13 @@ static void retry_letter(struct desk *desk, const struct letter *letter, struct 
         [DESK_STILL_DEAD] = "no still nobody can answer it: kept (does a route of the configuration match?)",
         [DESK_CLOSING] = "no the bridge is ending",
     };
+    // Without a packet id it cannot be taken for a redelivery; the epoch must not go back for those that have one.
     struct mqtt_message message = {.topic = span_of(letter->topic),
                                    .payload = {letter->payload, letter->payload_len},
-                                   .duplicate = true,
-                                   .packet_id = (int)(DESK_PACKET_ID + letter->id % 1000000000),
-                                   .epoch = store_next_epoch(desk->store),
+                                   .epoch = store_next_epoch(desk->store, false),
                                    .expiry_s = -1};
-    enum desk_end end = desk->next.message(desk->next.context, &message);
-    if (end != DESK_STILL_DEAD && end != DESK_CLOSING) {
+    enum desk_end end = desk->next.message(desk->next.context, &message, letter->id);
+    if (end == DESK_REPEATED) {
         remove_letter(desk, letter->id);
     }
     bytes_add_text(answer, texts[end]);

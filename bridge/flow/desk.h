@@ -18,16 +18,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define DESK_TRIES_MAX   5     // a row that moves while it is looked at is looked at again
-#define DESK_HURRIED_MAX 64    // beyond it, until the loop has looked: not hurried
-#define DESK_ANSWER_MAX  1024  // bytes
-#define DESK_PACKET_ID   65536 // added to a dead letter's id: no packet of a broker has such an id
+#define DESK_TRIES_MAX   5    // a row that moves while it is looked at is looked at again
+#define DESK_HURRIED_MAX 64   // beyond it, until the loop has looked: not hurried
+#define DESK_ANSWER_MAX  1024 // bytes
 
 // What became of a dead letter that was taken in again.
 enum desk_end { DESK_QUEUED, DESK_REPEATED, DESK_REJECTED, DESK_STILL_DEAD, DESK_CLOSING };
 
 struct desk_next {
-    enum desk_end (*message)(void *context, const struct mqtt_message *message);
+    enum desk_end (*message)(void *context, const struct mqtt_message *message, int64_t letter); // intake_again
     void (*ring)(void *context); // something was committed, or there is something for desk_take
     void *context;
 };

@@ -37,6 +37,5 @@ void dispatch_settled(struct dispatch *dispatch, int64_t id, const char *job, bo
 void dispatch_resume(struct dispatch *dispatch, int64_t id, const char *job);
 // Starts what may start; returns ms until it wants to be called again at the latest.
 int64_t dispatch_turn(struct dispatch *dispatch);
-size_t dispatch_active(const struct dispatch *dispatch); // sent and not yet answered
 
 #endif

@@ -40,7 +40,7 @@ struct order {
     struct store_command command;
     struct translation translation;
     int64_t wall_ms;
-    bool again;       // a dead letter that is tried once more
+    int64_t letter;   // the dead letter that is tried once more, 0: none
     const char *type; // of the rejection
     char why[TRANSLATE_MESSAGE_BYTES];
 };
@@ -301,6 +301,7 @@ static void fill_command(struct order *order)
     command->digest = digest_of(order->message->payload);
     command->packet_id = order->message->packet_id;
     command->epoch = order->message->epoch;
+    command->letter = order->letter;
     memcpy(command->execution_id, translation->execution_id, COMMAND_ID_BYTES);
     fill_deadline(order);
     // The translation's texts change their owner.
@@ -349,8 +350,10 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
     bytes_free(&topic);
     LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
              LOG_TEXT("why", order->why));
-    if (store_submit_wait(intake->store, change) != STATUS_OK) {
-        return INTAKE_CLOSING;
+    change->dead_remove = order->letter;
+    enum status rc = store_submit_wait(intake->store, change);
+    if (rc != STATUS_OK) {
+        return rc == STATUS_CLOSED ? INTAKE_CLOSING : INTAKE_REPEATED; // the letter has gone meanwhile
     }
     count(intake, &intake->counts.rejected);
     intake->ring(intake->ring_context); // a message waits in the outbox
@@ -359,7 +362,7 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
 
 static enum intake_end submit_deadletter(struct intake *intake, const struct order *order, const char *reason)
 {
-    if (order->again) {
+    if (order->letter != 0) {
         return INTAKE_DEAD;
     }
     struct store_change *change = memory_must(store_change_new());
@@ -496,9 +499,9 @@ void intake_message(struct intake *intake, const struct mqtt_message *message)
     take(intake, &order);
 }
 
-enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message)
+enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter)
 {
-    struct order order = {.message = message, .again = true};
+    struct order order = {.message = message, .letter = letter};
     return take(intake, &order);
 }
 

@@ -36,7 +36,6 @@ struct reconcile {
     struct reconcile_next next;
     struct inquiry *inquiries;
     size_t reading;
-    size_t open;
 };
 
 struct reconcile *reconcile_create(struct flow *flow, const struct reconcile_next *next)
@@ -97,12 +96,6 @@ void reconcile_add(struct reconcile *reconcile, int64_t id, const char *job)
     }
     suspect->next = inquiry->suspects;
     inquiry->suspects = suspect;
-    reconcile->open++;
-}
-
-size_t reconcile_open(const struct reconcile *reconcile)
-{
-    return reconcile->open;
 }
 
 // What a change of a suspect needs when it is committed.
@@ -118,7 +111,6 @@ static void drop_suspect(struct inquiry *inquiry, int64_t id)
             struct suspect *suspect = *at;
             *at = suspect->next;
             free_suspect(suspect);
-            inquiry->reconcile->open--;
             return;
         }
     }

@@ -33,6 +33,7 @@ static void lose(struct mqtt *mqtt, const char *reason)
 
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
+    mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
     pthread_mutex_lock(&mqtt->lock);
     mqtt->window = window;
     mqtt->session_present = session_present;
@@ -354,7 +355,6 @@ int mqtt_paho_connect(struct mqtt *mqtt)
         options.ssl = &tls;
     }
     set_session(mqtt, &options, &properties);
-    mqtt->epoch = settings->next_epoch(settings->context);
     int rc = MQTTAsync_connect(mqtt->client, &options);
     MQTTProperties_free(&properties);
     bytes_free(&payload);

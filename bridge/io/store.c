@@ -19,15 +19,16 @@
 #define STORE_BATCH_MAX 512 // changes a transaction
 #define LOCK_LOOK_MS    20  // between two looks at a lock that is held
 
-// One thing to commit: an intake (command set) or a change.
+// One thing to commit: an intake (command set), a change, or the beginning of a session with the broker.
 struct work {
     struct work *next;
     struct store_change *change;
     struct store_command *command;
     struct store_command *existing;
     struct store_intake_limits limits;
-    bool waited;    // somebody waits for `committed`; the work lies on his stack
-    bool committed; // under the lock
+    int64_t session; // its first epoch, 0: none
+    bool waited;     // somebody waits for `committed`; the work lies on his stack
+    bool committed;  // under the lock
     enum store_intake_result result;
 };
 
@@ -43,7 +44,8 @@ struct store {
     int lock_fd;
     int wal_fd; // durability "process": what is synced from time to time, -1 until there is a WAL
     int64_t next_id;
-    int64_t epoch; // under the lock
+    int64_t epoch;         // under the lock
+    int64_t session_epoch; // the writer's: the first epoch of the session with the broker
     pthread_t writer;
     pthread_mutex_t lock;
     pthread_cond_t wake;           // the writer
@@ -126,8 +128,11 @@ static void apply_work(struct store *store, struct work *work, int64_t *next_id)
     if (change) {
         store_apply_change(&store->db, change, *next_id);
         inserted = change->new_id != 0;
+    } else if (work->session != 0) {
+        store_apply_session(&store->db, work->session);
     } else {
         work->limits.full = over_limit(store);
+        work->limits.session_epoch = store->session_epoch;
         work->result = store_apply_intake(&store->db, work->command, &work->limits, *next_id, work->existing);
         inserted = work->result == STORE_NEW;
     }
@@ -192,6 +197,8 @@ static bool finish_work(struct store *store, struct work *work)
 {
     if (work->change) {
         count_change(store, work->change);
+    } else if (work->session != 0) {
+        store->session_epoch = work->session;
     } else if (work->result == STORE_NEW) {
         store->open++;
     }
@@ -385,7 +392,9 @@ static enum status recover(struct store *store, char **why)
     store->next_id =
         query_int(&store->db, "SELECT max(coalesce((SELECT max(id) FROM commands), 0) + 1,"
                               " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'next_id'), 1))");
+    store->session_epoch = query_int(&store->db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'session_epoch'");
     store->epoch = query_int(&store->db, "SELECT coalesce(epoch, 0) FROM commands ORDER BY id DESC LIMIT 1");
+    store->epoch = store->epoch > store->session_epoch ? store->epoch : store->session_epoch;
     store->open = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6");
     store->outbox = query_int(&store->db, "SELECT count(*) FROM outbox");
     store->counts.open = store->open;
@@ -492,14 +501,6 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
-int64_t store_next_epoch(struct store *store)
-{
-    pthread_mutex_lock(&store->lock);
-    int64_t epoch = ++store->epoch;
-    pthread_mutex_unlock(&store->lock);
-    return epoch;
-}
-
 static bool wait_committed(struct store *store, struct work *work)
 {
     pthread_mutex_lock(&store->lock);
@@ -512,6 +513,18 @@ static bool wait_committed(struct store *store, struct work *work)
     }
     pthread_mutex_unlock(&store->lock);
     return taken;
+}
+
+int64_t store_next_epoch(struct store *store, bool new_session)
+{
+    pthread_mutex_lock(&store->lock);
+    int64_t epoch = ++store->epoch;
+    pthread_mutex_unlock(&store->lock);
+    if (new_session) {
+        struct work work = {.session = epoch, .waited = true};
+        wait_committed(store, &work);
+    }
+    return epoch;
 }
 
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,

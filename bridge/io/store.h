@@ -70,6 +70,7 @@ struct store_command {
     int64_t ended_ms;
     int64_t packet_id; // of the MQTT message, 0: none
     int64_t epoch;     // counts the bridge's connections over restarts
+    int64_t letter;    // of an intake only: the dead letter that it was, which goes in the same commit; 0: none
 };
 
 // A message to publish. One block, freed with free().
@@ -148,7 +149,10 @@ void store_close(struct store *store);
 
 const char *store_instance(const struct store *store);
 const char *store_path(const struct store *store); // lives as long as the store
-int64_t store_next_epoch(struct store *store); // the number of a new connection to the broker; not durable by itself
+// The number of a new connection to the broker, before its first message. new_session: the broker has forgotten the
+// session before; waits until this is in the journal, because packet ids begin anew: what has an older one can't be
+// what is redelivered from now on. Any thread but the loop.
+int64_t store_next_epoch(struct store *store, bool new_session);
 // INSTANCE-ID of a command: its marker, and its requestId where the sender gave none.
 void store_tag(const char *instance, int64_t id, char tag[STORE_TAG_BYTES]);
 // The id in a tag of this journal, 0 when it is none.
@@ -158,7 +162,7 @@ enum store_intake_result {
     STORE_NEW,         // committed; command->id is set
     STORE_REPEAT,      // the same requestId with the same payload: *existing is filled
     STORE_CONFLICT,    // the same requestId with another payload
-    STORE_REDELIVERED, // the broker sent it again; it is in the journal already
+    STORE_REDELIVERED, // the broker sent it again; it is in the journal already (or the dead letter has gone)
     STORE_JOURNAL_FULL,
     STORE_CLOSING, // nothing was committed
 };
@@ -211,6 +215,8 @@ enum status store_load(struct store_reader *reader, int64_t id, struct store_com
 // Ids of commands of that job in that state, in order of arrival, after `after`.
 size_t store_list(struct store_reader *reader, enum command_state state, const char *job, int64_t after,
                   struct store_ref *refs, size_t max);
+// READY commands of that job that are no executes, in order of arrival.
+size_t store_list_others(struct store_reader *reader, const char *job, struct store_ref *refs, size_t max);
 // The next job name after `after` ("" first) that has commands in that state; malloc'ed, NULL: no more.
 char *store_next_job(struct store_reader *reader, enum command_state state, const char *after);
 int64_t store_count(struct store_reader *reader, enum command_state state, const char *job); // job NULL: all

@@ -41,12 +41,14 @@ bool store_result_corrupt(int rc);
 // store_write.c: inside a transaction, on the writer's thread
 struct store_intake_limits {
     int64_t forget_before_ms; // a final command that ended before it does not hold its requestId any more
+    int64_t session_epoch;    // a redelivered message was first delivered in this epoch or later
     bool redelivered;
     bool full; // no new command
 };
 enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command,
                                             const struct store_intake_limits *limits, int64_t next_id,
                                             struct store_command *existing);
+void store_apply_session(struct store_db *db, int64_t first_epoch);
 void store_apply_change(struct store_db *db, struct store_change *change, int64_t next_id);
 extern const char *const store_write_texts[];
 

@@ -11,6 +11,7 @@
 enum read_statement {
     READ_LOAD,
     READ_LIST,
+    READ_LIST_OTHERS,
     READ_NEXT_JOB,
     READ_COUNT,
     READ_COUNT_ALL,
@@ -28,6 +29,8 @@ static const char *const texts[] = {
     [READ_LOAD] = "SELECT " STORE_COLUMNS " FROM commands WHERE id = ?",
     [READ_LIST] = "SELECT id, action, expires_ms FROM commands WHERE state < 6 AND state = ? AND job = ? AND id > ?"
                   " ORDER BY id LIMIT ?",
+    [READ_LIST_OTHERS] = "SELECT id, action, expires_ms FROM commands WHERE state = 1 AND action <> 0 AND job = ?"
+                         " ORDER BY id LIMIT ?",
     [READ_NEXT_JOB] = "SELECT job FROM commands WHERE state < 6 AND state = ? AND job > ? ORDER BY job LIMIT 1",
     [READ_COUNT] = "SELECT count(*) FROM commands WHERE state < 6 AND state = ? AND job = ?",
     [READ_COUNT_ALL] = "SELECT count(*) FROM commands WHERE state < 6 AND state = ?",
@@ -152,6 +155,17 @@ size_t store_list(struct store_reader *reader, enum command_state state, const c
     store_bind_text(statement, 2, job);
     sqlite3_bind_int64(statement, 3, after);
     sqlite3_bind_int64(statement, 4, (int64_t)max);
+    return read_refs(reader, statement, refs, max);
+}
+
+size_t store_list_others(struct store_reader *reader, const char *job, struct store_ref *refs, size_t max)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_LIST_OTHERS);
+    if (!statement) {
+        return 0;
+    }
+    store_bind_text(statement, 1, job);
+    sqlite3_bind_int64(statement, 2, (int64_t)max);
     return read_refs(reader, statement, refs, max);
 }
 

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1, "the partial indexes below are made for these numbers");
+_Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1 && ACTION_EXECUTE == 0,
+               "the partial indexes below are made for these numbers");
 
 static const char *const migrations[STORE_SCHEMA_VERSION] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -29,6 +30,7 @@ static const char *const migrations[STORE_SCHEMA_VERSION] = {
     "  answer TEXT, run_state TEXT, summary TEXT, seq INTEGER NOT NULL, entry_digest INTEGER, outcome INTEGER,"
     "  ended_ms INTEGER, packet_id INTEGER, epoch INTEGER);"
     "CREATE INDEX commands_open ON commands(state, job, id) WHERE state < 6;"
+    "CREATE INDEX commands_others ON commands(job, id) WHERE state = 1 AND action <> 0;"
     "CREATE INDEX commands_expiry ON commands(expires_ms) WHERE state = 1;"
     "CREATE UNIQUE INDEX commands_request ON commands(scope, request_id) WHERE request_id IS NOT NULL;"
     "CREATE INDEX commands_execution ON commands(execution_id) WHERE execution_id IS NOT NULL AND action = 0;"

@@ -23,6 +23,7 @@ enum write_statement {
     WRITE_OUTBOX_SUPERSEDE,
     WRITE_PRUNE_LIST,
     WRITE_PRUNE,
+    WRITE_SESSION,
     WRITE_KEEP_NEXT_ID,
     WRITE_DEAD_ADD,
     WRITE_DEAD_KEEP_LAST,
@@ -37,8 +38,8 @@ const char *const store_write_texts[] = {
     [WRITE_FIND_REQUEST] = "SELECT " STORE_COLUMNS " FROM commands WHERE scope = ? AND request_id = ?"
                            " AND request_id IS NOT NULL",
     [WRITE_FORGET_REQUEST] = "UPDATE commands SET request_id = NULL, scope = NULL WHERE id = ?",
-    [WRITE_FIND_REDELIVERED] = "SELECT id FROM commands WHERE id > ? AND packet_id = ? AND digest = ? AND topics = ?"
-                               " AND epoch < ? LIMIT 1",
+    [WRITE_FIND_REDELIVERED] = "SELECT digest = ?1 AND topics = ?2 AND action = ?3 AND epoch < ?4 FROM commands"
+                               " WHERE id > ?5 AND packet_id = ?6 AND epoch >= ?7 ORDER BY id DESC LIMIT 1",
     [WRITE_MOVE] = "UPDATE commands SET state = ?3 WHERE id = ?1 AND state = ?2",
     [WRITE_SENT] = "UPDATE commands SET state = ?3, sent_ms = ?4, server_ms = ?5, attempts = attempts + 1,"
                    " flags = CASE WHEN ?6 THEN flags | 8 ELSE flags & ~8 END"
@@ -59,6 +60,7 @@ const char *const store_write_texts[] = {
                          " state >= 6 AND coalesce(ended_ms, done_ms, arrived_ms) < ?2, arrived_ms"
                          " FROM commands WHERE id > ?1 ORDER BY id LIMIT ?3",
     [WRITE_PRUNE] = "DELETE FROM commands WHERE id = ?",
+    [WRITE_SESSION] = "INSERT OR REPLACE INTO meta(key, value) VALUES('session_epoch', ?)",
     [WRITE_KEEP_NEXT_ID] = "INSERT OR REPLACE INTO meta(key, value) VALUES('next_id', ?)",
     // Numbers are never given twice, though the newest may be removed: an operator would drop another than he saw.
     [WRITE_DEAD_ADD] = "INSERT INTO deadletters(id, at_ms, topic, payload, reason) VALUES("
@@ -108,20 +110,49 @@ static enum store_intake_result find_existing(struct store_db *db, const struct 
     return existing->digest == command->digest ? STORE_REPEAT : STORE_CONFLICT;
 }
 
-static bool is_redelivered(struct store_db *db, const struct store_command *command, int64_t next_id)
+// The message has the packet id of a command of this session, and no command since had it; it came over another
+// connection, to the same route, with the same payload: the broker did not get our PUBACK. Two honest commands that
+// are equal, both unacknowledged, cannot have one packet id.
+static bool is_redelivered(struct store_db *db, const struct store_command *command,
+                           const struct store_intake_limits *limits, int64_t next_id)
 {
     sqlite3_stmt *statement = store_db_statement(db, WRITE_FIND_REDELIVERED);
     if (!statement) {
         return false;
     }
-    sqlite3_bind_int64(statement, 1, next_id - 1 - STORE_REDELIVERY_SPAN);
-    sqlite3_bind_int64(statement, 2, command->packet_id);
-    sqlite3_bind_int64(statement, 3, (int64_t)command->digest);
-    store_bind_text(statement, 4, command->topics);
-    sqlite3_bind_int64(statement, 5, command->epoch);
-    bool found = sqlite3_step(statement) == SQLITE_ROW;
+    sqlite3_bind_int64(statement, 1, (int64_t)command->digest);
+    store_bind_text(statement, 2, command->topics);
+    sqlite3_bind_int(statement, 3, (int)command->action);
+    sqlite3_bind_int64(statement, 4, command->epoch);
+    sqlite3_bind_int64(statement, 5, next_id - 1 - STORE_REDELIVERY_SPAN);
+    sqlite3_bind_int64(statement, 6, command->packet_id);
+    sqlite3_bind_int64(statement, 7, limits->session_epoch);
+    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) != 0;
     sqlite3_reset(statement);
     return found;
+}
+
+static void run_with(struct store_db *db, int index, int64_t number)
+{
+    sqlite3_stmt *statement = store_db_statement(db, index);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, number);
+        store_db_step(db, statement);
+    }
+}
+
+static int remove_dead(struct store_db *db, int index, int64_t number)
+{
+    sqlite3_stmt *keep = store_db_statement(db, WRITE_DEAD_KEEP_LAST);
+    if (keep) {
+        store_db_step(db, keep);
+    }
+    sqlite3_stmt *statement = store_db_statement(db, index);
+    if (!statement) {
+        return 0;
+    }
+    sqlite3_bind_int64(statement, 1, number);
+    return store_db_step(db, statement);
 }
 
 enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command,
@@ -133,11 +164,14 @@ enum store_intake_result store_apply_intake(struct store_db *db, struct store_co
         if (found != STORE_NEW || db->rc != SQLITE_OK) {
             return found;
         }
-    } else if (limits->redelivered && command->packet_id != 0 && is_redelivered(db, command, next_id)) {
+    } else if (limits->redelivered && command->packet_id != 0 && is_redelivered(db, command, limits, next_id)) {
         return STORE_REDELIVERED;
     }
     if (limits->full) {
         return STORE_JOURNAL_FULL;
+    }
+    if (command->letter != 0 && remove_dead(db, WRITE_DEAD_REMOVE, command->letter) == 0) {
+        return STORE_REDELIVERED;
     }
     sqlite3_stmt *statement = store_db_statement(db, WRITE_INSERT);
     if (statement) {
@@ -146,6 +180,15 @@ enum store_intake_result store_apply_intake(struct store_db *db, struct store_co
     }
     command->id = next_id;
     return STORE_NEW;
+}
+
+void store_apply_session(struct store_db *db, int64_t first_epoch)
+{
+    sqlite3_stmt *statement = store_db_statement(db, WRITE_SESSION);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, first_epoch);
+        store_db_step(db, statement);
+    }
 }
 
 // Binds what all moves begin with.
@@ -292,29 +335,6 @@ static bool clear_retained(struct store_db *db, sqlite3_stmt *row)
     free(message);
     bytes_free(&full);
     return added;
-}
-
-static void run_with(struct store_db *db, int index, int64_t number)
-{
-    sqlite3_stmt *statement = store_db_statement(db, index);
-    if (statement) {
-        sqlite3_bind_int64(statement, 1, number);
-        store_db_step(db, statement);
-    }
-}
-
-static int remove_dead(struct store_db *db, int index, int64_t number)
-{
-    sqlite3_stmt *keep = store_db_statement(db, WRITE_DEAD_KEEP_LAST);
-    if (keep) {
-        store_db_step(db, keep);
-    }
-    sqlite3_stmt *statement = store_db_statement(db, index);
-    if (!statement) {
-        return 0;
-    }
-    sqlite3_bind_int64(statement, 1, number);
-    return store_db_step(db, statement);
 }
 
 // Looks at a bounded number of rows, so that pruning never holds the intake up, however many cannot go. What came

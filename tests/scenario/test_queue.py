@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from harness import APPLICATION_ID, JOB_IDS, call_site, eventually
+from harness import APPLICATION_ID, JOB_IDS, eventually
+from harness.program import call_site
 
 
 def queue(site, *arguments, **more):
