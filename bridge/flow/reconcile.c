@@ -335,6 +335,10 @@ static int64_t choose_suspects(struct inquiry *inquiry)
         if (suspect->command.id == 0 && store_load(flow->reader, suspect->id, &suspect->command) != STATUS_OK) {
             continue; // the disk may come back
         }
+        if (suspect->command.state != COMMAND_AMBIGUOUS) { // the operator has dropped it
+            settle(inquiry, suspect, memory_must(store_change_new()));
+            continue;
+        }
         if (decide_now(inquiry, suspect)) {
             continue;
         }

@@ -10,11 +10,6 @@
 
 #define READ_SCAN_MAX "10000" // newest rows that a question without an index looks at
 
-struct store_reader {
-    struct store_db db;
-    bool must; // a reading that fails ends the process
-};
-
 enum read_statement {
     READ_LOAD,
     READ_LIST,

@@ -170,12 +170,12 @@ struct landing {
     bool done;
     bool applied;
     int64_t new_id;
-    size_t pruned;
+    int64_t pruned_up_to;
 };
 
 static inline void land(struct store_change *change, void *context)
 {
-    *(struct landing *)context = (struct landing){true, change->applied, change->new_id, change->pruned};
+    *(struct landing *)context = (struct landing){true, change->applied, change->new_id, change->pruned_up_to};
 }
 
 // Submits, waits for the commit, and tells what became of it.

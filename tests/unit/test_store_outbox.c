@@ -135,11 +135,19 @@ static void progress_that_has_not_left_is_replaced(void **state)
     assert_int_equal(counts.outbox, 4);
 }
 
+// The number of changes that it took to come to the end.
 static size_t prune(int64_t before_ms)
 {
-    struct store_change *change = store_change_new();
-    change->prune_before_ms = before_ms;
-    return submit(change).pruned;
+    int64_t after = 0;
+    size_t parts = 0;
+    do {
+        struct store_change *change = store_change_new();
+        change->prune_before_ms = before_ms;
+        change->prune_after_id = after;
+        after = submit(change).pruned_up_to;
+        parts++;
+    } while (after != 0);
+    return parts;
 }
 
 static void what_ended_long_enough_ago_is_pruned(void **state)
@@ -148,33 +156,31 @@ static void what_ended_long_enough_ago_is_pruned(void **state)
     int64_t old = take_new("old");
     int64_t young = take_new("young");
     int64_t open = take_new("open");
-    finish(old, COMMAND_READY, COMMAND_DONE, WALL_MS);
-    finish(young, COMMAND_READY, COMMAND_DONE, WALL_MS + 1000);
-    assert_int_equal(prune(WALL_MS), 0);
-    assert_int_equal(prune(WALL_MS + 1000), 1);
+    finish(old, COMMAND_READY, COMMAND_DONE, WALL_MS + 1000);
+    finish(young, COMMAND_READY, COMMAND_DONE, WALL_MS + 2000);
+    prune(WALL_MS + 1000);
+    assert_int_equal(state_of(old), COMMAND_DONE);
+    prune(WALL_MS + 2000);
     assert_int_equal(state_of(old), 0);
     assert_int_equal(state_of(young), COMMAND_DONE);
-    assert_int_equal(prune(INT64_MAX), 1);
+    prune(INT64_MAX);
+    assert_int_equal(state_of(young), 0);
     assert_int_equal(state_of(open), COMMAND_READY); // never what is not finished
     assert_int_equal(take(command_of("old", 99), false, NULL), STORE_NEW);
 }
 
 static void many_are_pruned_in_parts(void **state)
 {
-    int64_t ids[250];
-    size_t all = 0;
+    int64_t ids[STORE_PRUNE_SCAN_MAX + 50];
     (void)state;
-    for (size_t i = 0; i < 250; i++) {
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         ids[i] = take_new(NULL);
         finish(ids[i], COMMAND_READY, COMMAND_DONE, WALL_MS);
     }
-    size_t first = prune(INT64_MAX);
-    assert_true(first < 250);
-    all = first;
-    for (size_t part = first; part > 0; all += part) {
-        part = prune(INT64_MAX);
+    assert_int_equal(prune(INT64_MAX), 2);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        assert_int_equal(state_of(ids[i]), 0);
     }
-    assert_int_equal(all, 250);
 }
 
 static void ids_are_not_used_again_after_pruning(void **state)
