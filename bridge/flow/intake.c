@@ -407,7 +407,7 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
                            (int)existing->http_status);
     } else {
         bool execute = existing->action == ACTION_EXECUTE;
-        flow_tell_accepted(tell, change, &order->command, execute ? existing->execution_id : "",
+        flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
     LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));

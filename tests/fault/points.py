@@ -22,9 +22,10 @@ FAILING = {
     "ENOMEM": ["send", "recv", "open", "socket", "mmap", "malloc"],
     "ECONNRESET": ["writev", "send", "recv"],
     "ECONNREFUSED": ["connect"],
-    "short": ["write", "writev", "pwrite", "send", "recv", "read", "pread"],
+    # Not read: it is for the signals, too, which come whole or not at all.
+    "short": ["write", "writev", "pwrite", "send", "recv", "pread"],
 }
-RUNS = [1, 20]  # once, and persistently for a while
+RUNS = [1, 8]  # once, and for a while: a connection that fails costs Paho a second, and a life waits for fifteen
 SHIM = os.environ.get("FAULT_SHIM", os.path.join(ROOT, "build", "dev", "libfault-shim.so"))
 
 
