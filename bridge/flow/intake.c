@@ -205,9 +205,20 @@ static bool read_payload(const struct intake *intake, struct order *order)
     return true;
 }
 
+// Whoever asked for what is not there still wants to know which of his commands that was.
+static void read_request_id(struct order *order)
+{
+    struct translate_error ignored;
+    if (!order->route->context[0]) {
+        enum status rc = translate_payload(ACTION_STATUS, order->message->payload, 0, &order->translation, &ignored);
+        memory_check(rc != STATUS_NO_MEMORY);
+    }
+}
+
 static bool read_message(const struct intake *intake, struct order *order)
 {
     if (!read_address(intake, order)) {
+        read_request_id(order);
         return false;
     }
     // The payload is read even of a retained command, so that the rejection can name its requestId.
