@@ -42,6 +42,7 @@ struct web {
     int64_t dropped;
     int64_t left_ms; // when the last reader left, 0: never or there is one
     int64_t beat_ms;
+    int64_t look_ms;
     uint64_t boot; // tells the feeds of processes apart
     bool closing;
 };
@@ -141,6 +142,9 @@ static ssize_t give_events(void *context, uint64_t at, char *buffer, size_t size
     if (web->closing) {
         return MHD_CONTENT_READER_END_OF_STREAM;
     }
+    if (reader->lost) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
     bytes_free(&reader->first);
     reader->sent = 0;
     int64_t got = feed_read(&web->feed, &reader->place, buffer, size);
@@ -229,6 +233,7 @@ static enum MHD_Result answer_events(struct web *web, struct MHD_Connection *con
     web->readers = reader;
     web->reader_count++;
     web->left_ms = 0;
+    web->beat_ms = web->reader_count == 1 ? now_ms(web) : web->beat_ms;
     return answer(connection, MHD_HTTP_OK, response, type);
 }
 
@@ -297,7 +302,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return answer_text(connection, MHD_HTTP_NOT_FOUND, "there is no such page\n");
 }
 
-static void log_library(void *context, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void log_library(void *context, const char *format, va_list args)
 {
     char text[256];
     (void)context;
@@ -401,19 +406,34 @@ int64_t web_dropped(const struct web *web)
     return web->dropped;
 }
 
+static int socket_of(const struct reader *reader)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(reader->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+// The library does not look at suspended connections: one that was closed would keep its place until the next event.
+static void find_gone_readers(struct web *web)
+{
+    char byte;
+    for (struct reader *reader = web->readers; reader; reader = reader->next) {
+        if (reader->waiting && recv(socket_of(reader), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+            reader->lost = true;
+            wake_reader(reader);
+        }
+    }
+}
+
 // A reader that has fallen behind the whole buffer does not read: the library would only notice after WEB_IDLE_S.
 static void drop_slow_readers(struct web *web)
 {
     for (struct reader *reader = web->readers; reader; reader = reader->next) {
         if (reader->place < web->feed.start && !reader->lost) {
-            const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(reader->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
             reader->lost = true;
             web->dropped++;
             LOG_INFO("reader of events was too slow");
-            if (info) {
-                shutdown(info->connect_fd, SHUT_RDWR);
-            }
+            shutdown(socket_of(reader), SHUT_RDWR);
         }
     }
 }
@@ -447,9 +467,13 @@ static void keep_readers(struct web *web)
         }
         return;
     }
+    if (now_ms(web) - web->look_ms >= WEB_LOOK_MS) {
+        web->look_ms = now_ms(web);
+        find_gone_readers(web);
+    }
     if (now_ms(web) - web->beat_ms >= WEB_BEAT_MS) {
         web->beat_ms = now_ms(web);
-        add_to_feed(web, SPAN(":\n\n"));
+        add_to_feed(web, SPAN("event: beat\ndata:\n\n"));
     }
     for (struct reader *reader = web->readers; reader; reader = reader->next) {
         if (reader->place != web->feed.end) {
@@ -463,8 +487,8 @@ int64_t web_turn(struct web *web)
     MHD_UNSIGNED_LONG_LONG wait_ms = 0;
     keep_readers(web);
     MHD_run(web->daemon);
-    if (MHD_get_timeout(web->daemon, &wait_ms) != MHD_YES) {
-        return -1;
+    if (MHD_get_timeout(web->daemon, &wait_ms) != MHD_YES || wait_ms > WEB_LOOK_MS) {
+        return web->reader_count > 0 ? WEB_LOOK_MS : -1;
     }
-    return wait_ms > WEB_BEAT_MS ? WEB_BEAT_MS : (int64_t)wait_ms;
+    return (int64_t)wait_ms;
 }

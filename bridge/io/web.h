@@ -15,6 +15,7 @@
 #define WEB_FEED_BYTES      262144 // events that a slow reader may be behind
 #define WEB_IDLE_S          30     // a connection without traffic is closed
 #define WEB_BEAT_MS         15000  // a sign of life for readers, who would take silence for a dead bridge
+#define WEB_LOOK_MS         1000   // readers that have gone are found after so long
 #define WEB_LINGER_MS       60000  // events are kept so long for a reader that comes back
 #define WEB_PAGE_MAX_BYTES  1048576
 

@@ -108,7 +108,8 @@ class Events:
                 if name in ("id", "event", "data"):
                     event[name] = json.loads(value) if name == "data" else value
                 elif not name and event:
-                    self.events.append(event)
+                    if "id" in event:  # a sign of life has none
+                        self.events.append(event)
                     event = {}
         except (OSError, http.client.HTTPException, ValueError):
             pass
