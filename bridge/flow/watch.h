@@ -14,6 +14,8 @@
 #define WATCH_ENDED_MAX        20
 #define WATCH_DEAD_MAX         20
 #define WATCH_DEAD_PAYLOAD_MAX 256
+#define WATCH_DEAD_TOPIC_MAX   512
+#define WATCH_RUN_MAX_BYTES    8192  // a run in the state; a longer one is told without its summary
 #define WATCH_COUNT_MAX        10000 // waiting commands and open runs of one job are counted up to this
 #define WATCH_STATUS_MS        1000  // the state is told at most so often
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of the bridge as one JSON document, from the journal and from what the daemon knows. Every list has a
 // bound; what it leaves out is still in the counts. The loop's thread.
+#include "base/utf8.h"
 #include "flow/watch.h"
 #include "rules/json_write.h"
 #include "rules/reply.h"
@@ -81,6 +82,7 @@ static void put_counts(const struct flow *flow, struct bytes *out)
     json_put_member_int(out, "rejected", tally_rejected(&tally, -1));
     json_put_member_int(out, "pending", tally.unanswered);
     bytes_add_char(out, '}');
+    json_put_member_int(out, "deadlettersNew", tally.dead); // since the start
     json_put_member_int(out, "runsOpen", tally.following);
     begin(out, "runsEnded", '{');
     for (int i = RUN_SUCCEEDED; i < TALLY_OUTCOMES; i++) {
@@ -185,8 +187,13 @@ static void put_run(const struct flow *flow, const struct store_command *command
                              .outcome = command->outcome,
                              .error_type = span_of(command->error_type),
                              .error_message = span_of(command->error_message)};
-    bytes_init(&run, WATCH_EVENT_MAX_BYTES);
+    bytes_init(&run, WATCH_RUN_MAX_BYTES);
     reply_status(&run, &reply, &said);
+    if (!bytes_ok(&run)) {
+        bytes_clear(&run);
+        said.summary = SPAN_NONE;
+        reply_status(&run, &reply, &said);
+    }
     if (bytes_ok(&run)) {
         begin_element(out);
         json_put_member_int(out, "id", command->id);
@@ -217,6 +224,7 @@ static void put_deadletter(void *context, int64_t at_ms, struct span topic, stru
 {
     struct bytes *out = context;
     begin_element(out);
+    topic.len = utf8_cut(topic, WATCH_DEAD_TOPIC_MAX);
     put_time(out, "at", at_ms);
     json_put_member_text(out, "topic", topic);
     json_put_member_text(out, "payload", payload);

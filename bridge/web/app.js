@@ -17,6 +17,7 @@ function make(tag, name, text, ...inside) {
   node.append(...inside);
   return node;
 }
+const cut = text => text.length > 120 ? text.slice(0, 120) + '…' : text;
 const tag = word => make('b', 'tag ' + (TONES[word] || ''), word);
 function time(text) {
   const at = new Date(text), node = make('time', '', isNaN(at) ? text : at.toLocaleString([], at.toDateString() ===
@@ -35,6 +36,8 @@ function changed(name, value) {
   return true;
 }
 
+const words = sum => PARTS.filter(([key]) => sum && Number(sum[key]) > 0).map(([key, , word]) => `${sum[key]} ${word}`)
+  .join(', ');
 function bar(run) {
   const sum = run.summary || {}, count = key => Math.max(0, Number(sum[key]) || 0);
   const all = PARTS.reduce((total, [key]) => total + count(key), 0);
@@ -51,13 +54,12 @@ function bar(run) {
     part.style.flexBasis = (all ? 100 * count(key) / all : 0) + '%';
     node.append(part);
   }
-  const words = PARTS.filter(([key]) => count(key)).map(([key, , word]) => count(key) + ' ' + word).join(', ');
-  return [node, make('div', 'dim', all ? `${percent} % — ${words}` : 'no progress told yet')];
+  return [node, make('div', 'dim', all ? `${percent} % — ${words(sum)}` : 'no progress told yet')];
 }
 function runItem(entry) {
   const run = entry.run, item = make('li', '', null, make('div', 'row', null, make('strong', '', run.job),
-    tag(run.outcome && run.outcome !== run.state ? run.outcome : run.state),
-    make('span', '', run.requestId || 'started elsewhere'), time(run.at)));
+    tag(run.outcome || run.state), make('span', 'dim', run.outcome && !['completed', run.outcome].includes(run.state) ?
+      run.state : ''), make('span', '', run.requestId || 'started elsewhere'), time(run.at)));
   if (run.executionId) item.append(make('div', 'id', 'execution ' + run.executionId));
   if (run.summary || !run.outcome) item.append(...bar(run));
   if (run.error) item.append(make('div', '', `${run.error.type}: ${run.error.message}`));
@@ -87,8 +89,8 @@ function drawState(now) {
   const ended = now.runsEnded;
   const numbers = [['Received', now.commands.received], ['Accepted', now.commands.accepted],
     ['Rejected', now.commands.rejected], ['Pending', now.commands.pending], ['Open runs', now.runsOpen],
-    ['Succeeded', ended.succeeded], ['Other ends', ended.partial + ended.failed + ended.canceled + ended.unknown],
-    ['To publish', now.journal.outbox], ['Broker', now.broker.connected ? 'connected' : 'away'],
+    ['Succeeded', ended.succeeded], ['Not succeeded', ended.partial + ended.failed + ended.canceled + ended.unknown],
+    ['Dead letters', now.deadlettersNew], ['To publish', now.journal.outbox], ['Broker', now.broker.connected ? 'connected' : 'away'],
     ['API', now.api.breaker === 'open' ? 'away' : now.api.held ? 'held' : 'at work'],
     ['Journal', now.journal.writable ? 'writable' : 'not writable']];
   if (changed('parts', numbers))
@@ -102,7 +104,7 @@ function drawState(now) {
     make('div', 'dim', command.reason + (command.attempts ? `, ${command.attempts} attempts` : '')))),
   'Nothing waits.');
   if (changed('dead', now.deadletters)) fill('dead', now.deadletters.map(letter => make('li', '', null,
-    make('div', 'row', null, make('strong', '', letter.topic), time(letter.at)), make('div', '', letter.reason),
+    make('div', 'row', null, make('strong', '', cut(letter.topic)), time(letter.at)), make('div', '', letter.reason),
     letter.payload ? make('pre', '', letter.payload) : '')), 'None.');
   if (changed('foot', now.version)) $('foot').replaceChildren(make('span', 'dim', `jobbridge ${now.version}, up since `),
     time(now.started));
@@ -113,6 +115,7 @@ function addLog(data) {
   const entry = log ? log.entry : {}, details = make('details', '', null, make('summary', 'row', null,
     make('strong', '', log ? log.job : 'run ' + data.id), log ? tag(String(entry.status)) :
       `an entry of ${data.bytes} bytes is too long to show`, make('span', '', log && log.requestId || ''),
+    make('span', 'dim', words(entry.executionSummary)),
     time(log ? log.at : new Date().toISOString())));
   if (log) details.append(make('pre', '', JSON.stringify(entry, null, 2)));
   list.prepend(make('li', '', null, details));
@@ -130,6 +133,7 @@ function setLost(lost) {
     'may be out of date. Trying again…';
   wasLost = lost;
   $('lost').hidden = !lost;
+  document.body.className = lost ? 'lost' : '';
 }
 function connect() {
   if (source) source.close();

@@ -104,7 +104,7 @@ def test_dead_letters(site):
     topic = "devices/" + "d" * 65300 + "/jobs/recalibrate/cmd/execute"
     site.client.publish(topic, b"<b>\xff", wait=False)
     letters = eventually(lambda: web.status()["deadletters"], "a dead letter")
-    assert letters[0]["topic"] == topic and letters[0]["payload"].startswith("<b>")
+    assert letters[0]["topic"] == topic[:512] and letters[0]["payload"].startswith("<b>")
     assert web.metrics()["jobbridge_messages_received_total", 'result="deadletter"'] == 1
 
 
