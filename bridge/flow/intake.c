@@ -359,6 +359,10 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
         memory_must(store_message_new(bytes_span(&topic), bytes_span(&payload), false, order->message->correlation, 0));
     bytes_free(&payload);
     bytes_free(&topic);
+    change->invalid = true;
+    if (!action_parse(order->action_name, &change->action)) {
+        change->action = TALLY_NO_ACTION;
+    }
     LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;
