@@ -3,6 +3,7 @@
 // Main thread.
 #include "cli/cli.h"
 #include "base/near.h"
+#include "cli/cli_call.h"
 #include "cli/cli_check.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_run.h"
@@ -20,6 +21,7 @@ struct command {
 static const struct command commands[] = {
     {"run", cli_run, "runs the bridge until SIGTERM or SIGINT"},
     {"check", cli_check, "reads the configuration and names every problem in it"},
+    {"call", cli_call, "sends one command through the broker and prints the replies"},
     {"queue", cli_queue, "lists, shows, retries and drops what is in the journal"},
 };
 

@@ -183,8 +183,7 @@ static void take_answer(void *context, int64_t tag, const struct http_response *
     if (response->error[0]) {
         snprintf(outcome.error_message, sizeof outcome.error_message, "%s", response->error);
     }
-    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
-    gate_ended(flow->gate, &outcome, flow->now_ms, random_next(flow->random));
+    flow_call_ended(flow, attempt->command.action, response, &outcome);
     switch (outcome.kind) {
     case OUTCOME_DONE:
         finish_done(attempt, &outcome, response);

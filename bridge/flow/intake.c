@@ -205,9 +205,20 @@ static bool read_payload(const struct intake *intake, struct order *order)
     return true;
 }
 
+// Whoever asked for what is not there still wants to know which of his commands that was.
+static void read_request_id(struct order *order)
+{
+    struct translate_error ignored;
+    if (!order->route->context[0]) {
+        enum status rc = translate_payload(ACTION_STATUS, order->message->payload, 0, &order->translation, &ignored);
+        memory_check(rc != STATUS_NO_MEMORY);
+    }
+}
+
 static bool read_message(const struct intake *intake, struct order *order)
 {
     if (!read_address(intake, order)) {
+        read_request_id(order);
         return false;
     }
     // The payload is read even of a retained command, so that the rejection can name its requestId.
@@ -348,6 +359,10 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
         memory_must(store_message_new(bytes_span(&topic), bytes_span(&payload), false, order->message->correlation, 0));
     bytes_free(&payload);
     bytes_free(&topic);
+    change->invalid = true;
+    if (!action_parse(order->action_name, &change->action)) {
+        change->action = TALLY_NO_ACTION;
+    }
     LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;

@@ -375,6 +375,14 @@ enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publi
     return rc;
 }
 
+bool mqtt_granted(struct mqtt *mqtt, size_t filter)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    bool granted = filter < MQTT_FILTERS_MAX && mqtt->granted[filter];
+    pthread_mutex_unlock(&mqtt->lock);
+    return granted;
+}
+
 size_t mqtt_room(struct mqtt *mqtt)
 {
     pthread_mutex_lock(&mqtt->lock);

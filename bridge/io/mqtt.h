@@ -54,12 +54,12 @@ struct mqtt_settings {
     bool verify;
     const char *const *filters;
     size_t filter_count;
-    const char *will_topic;
+    const char *will_topic; // "": no will, and make_will is not called
     bool will_retain;
     const struct clock *clock;
     void (*make_will)(void *context, struct bytes *payload); // this module's thread, at every connect
     // The library's receive thread, at every CONNACK and before the messages behind it; may wait for the disk.
-    int64_t (*next_epoch)(void *context, bool new_session);
+    int64_t (*next_epoch)(void *context, bool new_session); // NULL: nobody asks for epochs
     void (*on_message)(void *context, const struct mqtt_message *message);
     void (*ring)(void *context); // any thread: there is something for mqtt_collect
     void *context;
@@ -87,6 +87,8 @@ struct mqtt_events {
 enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **out);
 // STATUS_FULL: the window is full; STATUS_CLOSED: not online. Copies. The loop.
 enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication);
+// Whether the broker granted the filter at that place, at the connection told last; false before. The loop.
+bool mqtt_granted(struct mqtt *mqtt, size_t filter);
 size_t mqtt_room(struct mqtt *mqtt); // publications that the window still takes, 0 when not online
 // Calls back for what happened since the last time. on_offline means that all that was handed over and not reported is
 // not acknowledged. The loop.

@@ -69,6 +69,7 @@ struct mqtt {
     int64_t next_try_ms;
     char reason[MQTT_REASON_BYTES]; // of the last failure
     char refused[MQTT_REASON_BYTES];
+    bool granted[MQTT_FILTERS_MAX];
     struct outgoing *first; // handed over, not yet with Paho
     struct outgoing **last;
     size_t outstanding; // handed over and not yet collected as published

@@ -34,7 +34,9 @@ static void lose(struct mqtt *mqtt, const char *reason)
 
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
-    mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
+    if (mqtt->settings.next_epoch) {
+        mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
+    }
     pthread_mutex_lock(&mqtt->lock);
     mqtt->window = window;
     mqtt->session_present = session_present;
@@ -127,6 +129,7 @@ static void note_subscribed(struct mqtt *mqtt, const int *codes, int count, int 
     mqtt->refused[0] = '\0';
     for (size_t i = 0; i < mqtt->settings.filter_count; i++) {
         int code = count > 1 && (int)i < count ? codes[i] : single;
+        mqtt->granted[i] = code < 0x80;
         if (code >= 0x80) {
             copy_text(mqtt->refused, sizeof mqtt->refused, mqtt->filters[i]);
         }
@@ -349,13 +352,15 @@ int mqtt_paho_connect(struct mqtt *mqtt)
     MQTTProperties properties = MQTTProperties_initializer;
     struct bytes payload;
     bytes_init(&payload, 4096);
-    settings->make_will(settings->context, &payload);
-    will.topicName = settings->will_topic;
-    will.payload.len = (int)payload.len;
-    will.payload.data = bytes_text(&payload);
-    will.qos = 1;
-    will.retained = settings->will_retain;
-    options.will = &will;
+    if (settings->will_topic[0]) {
+        settings->make_will(settings->context, &payload);
+        will.topicName = settings->will_topic;
+        will.payload.len = (int)payload.len;
+        will.payload.data = bytes_text(&payload);
+        will.qos = 1;
+        will.retained = settings->will_retain;
+        options.will = &will;
+    }
     options.keepAliveInterval = (int)settings->keepalive_s;
     options.connectTimeout = MQTT_CONNECT_TIMEOUT_S;
     options.automaticReconnect = 0;
