@@ -61,6 +61,7 @@ struct daemon {
     bool subscribed_once;
     bool stopping;
     char *will_topic;
+    atomic_bool will_of_failure; // the will tells of a journal that cannot be written
     int64_t commits_seen;
     int64_t prune_at_ms;
     int64_t prune_after_id;
@@ -139,13 +140,18 @@ static void on_unauthorized(void *context)
 static void on_message(void *context, const struct mqtt_message *message)
 {
     struct daemon *daemon = context;
-    intake_message(daemon->intake, message);
+    if (intake_message(daemon->intake, message) == INTAKE_HELD) {
+        mqtt_hang_up();
+    }
 }
 
 static void make_will(void *context, struct bytes *payload)
 {
     struct daemon *daemon = context;
-    health_will(&daemon->clock, payload);
+    char why[128];
+    store_failure(daemon->store, why, sizeof why);
+    atomic_store(&daemon->will_of_failure, why[0] != '\0');
+    health_will(&daemon->clock, why, payload);
 }
 
 static int64_t next_epoch(void *context, bool new_session)
@@ -272,7 +278,7 @@ static enum desk_end on_letter(void *context, const struct mqtt_message *message
                                          [INTAKE_REPEATED] = DESK_REPEATED,
                                          [INTAKE_REJECTED] = DESK_REJECTED,
                                          [INTAKE_DEAD] = DESK_STILL_DEAD,
-                                         [INTAKE_CLOSING] = DESK_CLOSING};
+                                         [INTAKE_HELD] = DESK_CLOSING};
     struct daemon *daemon = context;
     return ends[intake_again(daemon->intake, message, letter)];
 }
@@ -501,9 +507,12 @@ static void check_health(struct daemon *daemon)
     if (counts.failing) {
         char why[128];
         store_failure(daemon->store, why, sizeof why);
-        snprintf(failure, sizeof failure, "the journal cannot be written: %s", why);
+        snprintf(failure, sizeof failure, HEALTH_JOURNAL_TEXT "%s", why);
     }
     health_set(&daemon->health, HEALTH_JOURNAL, failure);
+    if (!counts.failing && atomic_exchange(&daemon->will_of_failure, false)) {
+        mqtt_renew(daemon->mqtt);
+    }
     health_set(&daemon->health, HEALTH_API, gate_trouble(&daemon->gate));
     count_trouble(daemon, &counts);
     if (counts.commits != daemon->commits_seen) {

@@ -392,6 +392,24 @@ size_t mqtt_room(struct mqtt *mqtt)
     return room;
 }
 
+void mqtt_renew(struct mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->failures = 0;
+    mqtt->next_try_ms = 0;
+    if (mqtt->phase != PHASE_WAITING) {
+        mqtt->happened |= HAPPENED_LOST;
+        copy_text(mqtt->reason, sizeof mqtt->reason, "made anew");
+    }
+    pthread_cond_signal(&mqtt->wake);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+void mqtt_hang_up(void)
+{
+    mqtt_fair_hang_up();
+}
+
 void mqtt_collect(struct mqtt *mqtt, const struct mqtt_events *events)
 {
     struct published published[MQTT_WINDOW];
