@@ -446,10 +446,13 @@ enum status store_open(const struct store_settings *settings, struct store **out
         return STATUS_NO_MEMORY;
     }
     enum status rc = take_lock(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_prepare(store->path, settings->power, why);
     rc = rc != STATUS_OK ? rc : store_db_open(&store->db, store->path, true, why);
+    rc = rc != STATUS_OK ? rc : store_file_check(&store->db, store->path, why);
     rc = rc != STATUS_OK ? rc : store_db_migrate(&store->db, why);
     rc = rc != STATUS_OK ? rc : store_db_read_instance(&store->db, why);
     rc = rc != STATUS_OK ? rc : recover(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_sync(store->path, why);
     if (rc == STATUS_OK && pthread_create(&store->writer, NULL, run_writer, store) != 0) {
         rc = STATUS_NO_MEMORY;
     }
