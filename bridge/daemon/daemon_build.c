@@ -164,16 +164,16 @@ static enum status open_store(struct daemon *daemon)
         free(why);
         rc = store_open(&settings, &daemon->store, &why);
     }
+    if (rc == STATUS_OK) {
+        free(why);
+        rc = store_reader_open(journal->path, &daemon->flow.reader, &why);
+    }
     if (rc != STATUS_OK) {
         LOG_ERROR("journal cannot be used", LOG_TEXT("file", journal->path),
                   LOG_TEXT("why", why ? why : status_text(rc)));
     }
     free(why);
     free(name);
-    if (rc == STATUS_OK) {
-        rc = store_reader_open(journal->path, &daemon->flow.reader, &why);
-        free(why);
-    }
     if (rc == STATUS_OK) {
         store_reader_must(daemon->flow.reader);
     }
