@@ -5,6 +5,7 @@
 #include "daemon.h"
 #include "base/digest.h"
 #include "base/memory.h"
+#include "daemon/served.h"
 #include "flow/desk.h"
 #include "flow/dispatch.h"
 #include "flow/follow.h"
@@ -49,6 +50,12 @@ struct daemon {
     struct health health;
     struct desk desk;
     struct control *control;
+    struct metrics metrics;
+    struct served served;
+    int64_t started_ms;
+    char broker_error[MQTT_REASON_BYTES];
+    bool was_held, was_open; // the API, for the count of each
+    int64_t failures_seen;
     int signal_fd;
     bool online;
     bool subscribed_once;
@@ -156,6 +163,7 @@ static void on_online(void *context, bool session_present, const char *refused)
         snprintf(reason, sizeof reason, "the broker refused the subscription to %s", refused);
     }
     daemon->online = true;
+    daemon->metrics.connects++;
     health_set(&daemon->health, HEALTH_SUBSCRIPTION, reason);
     health_connected(&daemon->health);
     outbox_arrived(daemon->outbox);
@@ -168,8 +176,9 @@ static void on_online(void *context, bool session_present, const char *refused)
 static void on_offline(void *context, const char *reason)
 {
     struct daemon *daemon = context;
-    (void)reason; // io/mqtt has told it
     daemon->online = false;
+    daemon->metrics.last_error_ms[METRICS_BROKER] = daemon->flow.wall_ms;
+    snprintf(daemon->broker_error, sizeof daemon->broker_error, "%s", reason);
     outbox_offline(daemon->outbox);
 }
 
@@ -178,6 +187,8 @@ static void on_published(void *context, int64_t id, const char *reason)
     struct daemon *daemon = context;
     if (id != STATUS_MESSAGE) {
         outbox_published(daemon->outbox, id, reason);
+        daemon->metrics.published += reason[0] == '\0';
+        daemon->metrics.unpublished += reason[0] != '\0';
     } else if (reason[0]) {
         LOG_ERROR("broker refuses the bridge's status", LOG_TEXT("why", reason));
     }
@@ -294,6 +305,40 @@ static void take_hurried(struct daemon *daemon)
     }
 }
 
+// Those who watch.
+
+static void fill_facts(void *context, struct watch_facts *facts)
+{
+    struct daemon *daemon = context;
+    struct intake_counts counts;
+    intake_counts(daemon->intake, &counts);
+    *facts = (struct watch_facts){.stopping = daemon->stopping,
+                                  .broker_connected = daemon->online,
+                                  .broker_error = daemon->broker_error,
+                                  .degraded = health_reason(&daemon->health),
+                                  .since_ms = daemon->health.since_ms,
+                                  .started_ms = daemon->started_ms,
+                                  .in_flight = http_in_flight(daemon->flow.http),
+                                  .messages = {[METRICS_COMMAND] = counts.queued,
+                                               [METRICS_REJECTED] = counts.rejected,
+                                               [METRICS_REPEATED] = counts.repeated,
+                                               [METRICS_REDELIVERED] = counts.redelivered,
+                                               [METRICS_DEAD] = counts.dead}};
+}
+
+static void on_committed(void *context, const struct store_change *change)
+{
+    struct daemon *daemon = context;
+    served_committed(&daemon->served, change);
+}
+
+static void start_serving(struct daemon *daemon)
+{
+    char reason[HEALTH_REASON_BYTES];
+    served_start(&daemon->served, reason, sizeof reason);
+    health_set(&daemon->health, HEALTH_WEB, reason);
+}
+
 // Building.
 
 static struct http_settings http_settings(const struct config *config)
@@ -322,6 +367,7 @@ static enum status open_store(struct daemon *daemon)
                                       .max_dead = journal->max_dead,
                                       .clock = &daemon->clock,
                                       .ring = ring,
+                                      .committed = on_committed,
                                       .ring_context = daemon};
     char *why = NULL;
     char *name = NULL;
@@ -344,6 +390,9 @@ static enum status open_store(struct daemon *daemon)
         rc = store_reader_open(journal->path, &daemon->flow.reader, &why);
         free(why);
     }
+    if (rc == STATUS_OK) {
+        store_reader_must(daemon->flow.reader);
+    }
     return rc;
 }
 
@@ -356,6 +405,9 @@ static enum status build(struct daemon *daemon)
     flow->clock = &daemon->clock;
     flow->random = &daemon->random;
     flow->gate = &daemon->gate;
+    flow->metrics = &daemon->metrics;
+    daemon->started_ms = flow->wall_ms;
+    served_init(&daemon->served, flow, fill_facts, daemon);
     health_init(&daemon->health, flow);
     enum status rc = gate_init(&daemon->gate, config->api.rate, (uint32_t)config->api.max_in_flight,
                                config->api.retry_base_ms, config->api.retry_max_ms);
@@ -379,6 +431,7 @@ static enum status build(struct daemon *daemon)
     if (rc == STATUS_OK) {
         daemon->outbox = outbox_create(flow, daemon->mqtt);
         rc = outbox_set_rates(daemon->outbox, config->broker.rate_per_topic, config->broker.rate_per_client);
+        start_serving(daemon);
     }
     return rc;
 }
@@ -426,6 +479,20 @@ static void take_arrivals(struct daemon *daemon)
     }
 }
 
+static void count_trouble(struct daemon *daemon, const struct store_counts *counts)
+{
+    bool open = daemon->gate.breaker.open;
+    bool held = daemon->gate.hold_until_ms > daemon->flow.now_ms;
+    daemon->metrics.breaker_opened += open && !daemon->was_open;
+    daemon->metrics.holds += held && !daemon->was_held;
+    daemon->was_open = open;
+    daemon->was_held = held;
+    if (counts->failures != daemon->failures_seen) {
+        daemon->failures_seen = counts->failures;
+        daemon->metrics.last_error_ms[METRICS_JOURNAL] = daemon->flow.wall_ms;
+    }
+}
+
 static void check_health(struct daemon *daemon)
 {
     struct store_counts counts;
@@ -438,6 +505,7 @@ static void check_health(struct daemon *daemon)
     }
     health_set(&daemon->health, HEALTH_JOURNAL, failure);
     health_set(&daemon->health, HEALTH_API, gate_trouble(&daemon->gate));
+    count_trouble(daemon, &counts);
     if (counts.commits != daemon->commits_seen) {
         daemon->commits_seen = counts.commits;
         outbox_arrived(daemon->outbox);
@@ -517,7 +585,8 @@ static int64_t turn(struct daemon *daemon)
     http_run(daemon->flow.http); // what was just begun leaves now
     check_health(daemon);
     publish_status(daemon);
-    return least(wait_ms, outbox_turn(daemon->outbox));
+    wait_ms = least(wait_ms, outbox_turn(daemon->outbox));
+    return least(wait_ms, served_turn(&daemon->served));
 }
 
 static bool broker_changed(const struct config *a, const struct config *b)
@@ -549,9 +618,8 @@ static void apply_config(struct daemon *daemon, struct config *fresh)
     struct config *old = daemon->config;
     struct http_settings settings = http_settings(fresh);
     if (strcmp(old->journal.path, fresh->journal.path) != 0 || old->journal.durability != fresh->journal.durability ||
-        old->journal.max_commands != fresh->journal.max_commands || old->journal.max_dead != fresh->journal.max_dead ||
-        strcmp(old->http_listen, fresh->http_listen) != 0) {
-        LOG_WARNING("changes of journal and http.listen take effect at a restart only");
+        old->journal.max_commands != fresh->journal.max_commands || old->journal.max_dead != fresh->journal.max_dead) {
+        LOG_WARNING("changes of journal take effect at a restart only");
     }
     log_setup(fresh->log_level, fresh->log_format);
     intake_set_config(daemon->intake, fresh);
@@ -573,6 +641,7 @@ static void apply_config(struct daemon *daemon, struct config *fresh)
         daemon->online = false;
         outbox_set_mqtt(daemon->outbox, daemon->mqtt);
     }
+    start_serving(daemon); // the token may have changed as well as the address; readers of events come back
     dispatch_arrived(daemon->dispatch, NULL);
     follow_resume(daemon->follow);
     config_free(old);
@@ -592,9 +661,11 @@ static void reload(struct daemon *daemon)
     config_problems_free(&problems);
     if (rc == STATUS_OK) {
         apply_config(daemon, fresh);
+        daemon->metrics.reloads++;
         health_set(&daemon->health, HEALTH_CONFIG, "");
         LOG_INFO("configuration reloaded", LOG_TEXT("file", daemon->config_path));
     } else {
+        daemon->metrics.reloads_failed++;
         health_set(&daemon->health, HEALTH_CONFIG, "the new configuration is wrong; the old one is in use");
     }
     service_ready("configuration reloaded");
@@ -606,7 +677,8 @@ static void wait_and_turn(struct daemon *daemon, int64_t until_ms)
     int64_t left_ms = until_ms - daemon->flow.now_ms;
     wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
     if (wait_ms > 0) {
-        http_wait(daemon->flow.http, -1, wait_ms);
+        int fd = served_fd(&daemon->served);
+        http_wait(daemon->flow.http, &fd, 1, wait_ms);
     }
 }
 
@@ -650,6 +722,7 @@ static _Noreturn void end_now(void)
 
 static void tear_down(struct daemon *daemon)
 {
+    served_stop(&daemon->served);
     if (daemon->mqtt && mqtt_stop(daemon->mqtt, DAEMON_STOP_BROKER_MS) != STATUS_OK) {
         end_now(); // a message is still being written to a disk that does not answer: it stays unacknowledged
     }
@@ -685,7 +758,8 @@ static void run_loop(struct daemon *daemon)
     for (;;) {
         int64_t wait_ms = turn(daemon);
         if (wait_ms > 0) {
-            http_wait(daemon->flow.http, daemon->signal_fd, wait_ms);
+            int fds[] = {daemon->signal_fd, served_fd(&daemon->served)};
+            http_wait(daemon->flow.http, fds, 2, wait_ms);
         }
         service_alive(daemon->flow.now_ms);
         enum service_signal signal = service_next(daemon->signal_fd);

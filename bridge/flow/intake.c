@@ -359,6 +359,10 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
         memory_must(store_message_new(bytes_span(&topic), bytes_span(&payload), false, order->message->correlation, 0));
     bytes_free(&payload);
     bytes_free(&topic);
+    change->invalid = true;
+    if (!action_parse(order->action_name, &change->action)) {
+        change->action = TALLY_NO_ACTION;
+    }
     LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;
@@ -409,13 +413,16 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
         return;
     }
     struct store_change *change = memory_must(store_change_new());
+    struct flow_tell tell = telling(intake, order);
+    // To the letter: a redelivery after a crash also comes here, and to who reads both it must be one answer.
+    tell.wall_ms = existing->done_ms;
     order->command.id = existing->id;
     if (existing->error_type) {
-        flow_tell_rejected(telling(intake, order), change, &order->command, existing->error_type,
-                           existing->error_message, (int)existing->http_status);
+        flow_tell_rejected(tell, change, &order->command, existing->error_type, existing->error_message,
+                           (int)existing->http_status);
     } else {
         bool execute = existing->action == ACTION_EXECUTE;
-        flow_tell_accepted(telling(intake, order), change, &order->command, execute ? existing->execution_id : "",
+        flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
     LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));

@@ -335,6 +335,9 @@ static void end_call(struct http *http, struct call *call, CURLcode rc)
     } else {
         response.error = call->error[0] ? call->error : curl_easy_strerror(rc);
     }
+    curl_off_t took_us = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    response.took_us = took_us;
     response.retry_after = span_of(call->retry_after);
     response.date = span_of(call->date);
     unlink_call(http, call);
@@ -358,10 +361,16 @@ void http_run(struct http *http)
     }
 }
 
-void http_wait(struct http *http, int fd, int64_t timeout_ms)
+void http_wait(struct http *http, const int fds[], size_t count, int64_t timeout_ms)
 {
-    struct curl_waitfd extra = {.fd = fd, .events = CURL_WAIT_POLLIN};
-    curl_multi_poll(http->multi, &extra, fd >= 0 ? 1 : 0, (int)timeout_ms, NULL);
+    struct curl_waitfd extra[HTTP_WAIT_FDS_MAX];
+    unsigned used = 0;
+    for (size_t i = 0; i < count && used < HTTP_WAIT_FDS_MAX; i++) {
+        if (fds[i] >= 0) {
+            extra[used++] = (struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
+        }
+    }
+    curl_multi_poll(http->multi, extra, used, (int)timeout_ms, NULL);
 }
 
 void http_wake(struct http *http)

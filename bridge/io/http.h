@@ -32,6 +32,7 @@ struct http_response {
     struct span body; // borrowed until the callback returns
     struct span retry_after;
     struct span date;
+    int64_t took_us;
     const char *error; // curl's words when transport is not OK, "" else
 };
 
@@ -57,8 +58,9 @@ enum status http_send(struct http *http, const struct http_request *request);
 size_t http_in_flight(const struct http *http);
 // Does what can be done now and calls back for what has ended.
 void http_run(struct http *http);
-// Waits for the network, fd (-1: none), http_wake or timeout_ms, whatever comes first.
-void http_wait(struct http *http, int fd, int64_t timeout_ms);
+#define HTTP_WAIT_FDS_MAX 2
+// Waits for the network, something to read on one of fds (-1: none), http_wake or timeout_ms, whatever comes first.
+void http_wait(struct http *http, const int fds[], size_t count, int64_t timeout_ms);
 void http_wake(struct http *http); // any thread
 
 // Looking, for `jobbridge probe`: a connection to any server that speaks TCP or TLS, closed again without a word.

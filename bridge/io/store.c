@@ -57,6 +57,7 @@ struct store {
     struct store_change *finished; // under the lock: for store_collect, in order
     struct store_change **finished_last;
     struct store_counts counts; // under the lock
+    struct tally tally;         // under the lock
     int64_t open;               // the writer's, copied into counts
     int64_t outbox;
     char failure[128];         // under the lock
@@ -113,6 +114,9 @@ static void sync_wal(struct store *store)
         LOG_WARNING("journal sync failed", LOG_TEXT("why", strerror(errno)));
         return; // unsynced_since_ms stays: tried again at the next turn
     }
+    pthread_mutex_lock(&store->lock);
+    store->counts.syncs++;
+    pthread_mutex_unlock(&store->lock);
     store->unsynced_since_ms = 0;
 }
 
@@ -175,16 +179,29 @@ static bool is_open(enum command_state state)
     return state < COMMAND_DONE;
 }
 
+// Under the lock.
+static void tally_change(struct tally *tally, const struct store_change *change)
+{
+    if (change->invalid) {
+        tally_invalid(tally, change->action);
+    }
+    if (change->dead_topic.len > 0) {
+        tally->dead++;
+    }
+    if (change->insert) {
+        tally_foreign(tally, change->insert->state, change->insert->outcome);
+    } else if (change->id != 0) {
+        tally_moved(tally, change->action, change->from, change->to, change->outcome);
+    }
+}
+
 static void count_change(struct store *store, const struct store_change *change)
 {
-    store->outbox -= (int64_t)change->remove_count;
+    store->outbox += change->outbox_growth;
     if (!change->applied) {
         return;
     }
-    store->outbox += (int64_t)change->cleared;
-    for (const struct store_message *message = change->messages; message; message = message->next) {
-        store->outbox++;
-    }
+    tally_change(&store->tally, change);
     if (change->insert) {
         store->open += is_open(change->insert->state);
     } else if (change->id != 0 && is_open(change->from) && !is_open(change->to)) {
@@ -201,6 +218,7 @@ static bool finish_work(struct store *store, struct work *work)
         store->session_epoch = work->session;
     } else if (work->result == STORE_NEW) {
         store->open++;
+        tally_received(&store->tally, work->command->action);
     }
     if (work->waited || !work->change) {
         work->committed = true; // the work is gone once the lock is free
@@ -226,6 +244,7 @@ static void finish_batch(struct store *store, struct work *batch, int64_t next_i
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
     store->counts.commits++;
+    store->counts.syncs += store->settings.power;
     store->counts.failing = false;
     store->failure[0] = '\0';
     pthread_cond_broadcast(&store->committed);
@@ -397,6 +416,12 @@ static enum status recover(struct store *store, char **why)
     store->epoch = store->epoch > store->session_epoch ? store->epoch : store->session_epoch;
     store->open = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6");
     store->outbox = query_int(&store->db, "SELECT count(*) FROM outbox");
+    store->tally.following = query_int(&store->db, "SELECT count(*) FROM commands WHERE state = 5");
+    for (int action = 0; action < ACTION_COUNT; action++) {
+        char sql[96];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM commands WHERE state < 5 AND action = %d", action);
+        tally_resumed(&store->tally, (enum action)action, query_int(&store->db, sql));
+    }
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
     if (store->db.rc != SQLITE_OK) {
@@ -461,10 +486,13 @@ enum status store_open(const struct store_settings *settings, struct store **out
         return STATUS_NO_MEMORY;
     }
     enum status rc = take_lock(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_prepare(store->path, settings->power, why);
     rc = rc != STATUS_OK ? rc : store_db_open(&store->db, store->path, true, why);
+    rc = rc != STATUS_OK ? rc : store_file_check(&store->db, store->path, why);
     rc = rc != STATUS_OK ? rc : store_db_migrate(&store->db, why);
     rc = rc != STATUS_OK ? rc : store_db_read_instance(&store->db, why);
     rc = rc != STATUS_OK ? rc : recover(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_sync(store->path, why);
     if (rc == STATUS_OK && pthread_create(&store->writer, NULL, run_writer, store) != 0) {
         rc = STATUS_NO_MEMORY;
     }
@@ -569,6 +597,9 @@ void store_collect(struct store *store)
     pthread_mutex_unlock(&store->lock);
     while (change) {
         struct store_change *next = change->next;
+        if (store->settings.committed && change->applied) {
+            store->settings.committed(store->settings.ring_context, change);
+        }
         if (change->done) {
             change->done(change, change->context);
         }
@@ -581,6 +612,13 @@ void store_counts(struct store *store, struct store_counts *counts)
 {
     pthread_mutex_lock(&store->lock);
     *counts = store->counts;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_tally(struct store *store, struct tally *tally)
+{
+    pthread_mutex_lock(&store->lock);
+    *tally = store->tally;
     pthread_mutex_unlock(&store->lock);
 }
 

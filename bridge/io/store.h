@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "rules/command.h"
 #include "rules/runlog.h"
+#include "rules/tally.h"
 
 #define STORE_INSTANCE_BYTES  16  // text of the journal's own random id, with NUL
 #define STORE_TAG_BYTES       40  // INSTANCE-ID, with NUL
@@ -24,6 +25,7 @@
 #define STORE_LOCK_MS         1000 // a lock that somebody else holds is waited for: `jobbridge queue` holds it for a moment
 #define STORE_REDELIVERY_SPAN 1024 // commands back that a redelivered message is compared with
 #define STORE_PRUNE_SCAN_MAX  256  // rows looked at by one pruning change
+#define STORE_RECENT_SCAN     1000 // commands back that are looked at for what ended last
 
 struct store;
 struct store_reader;
@@ -81,7 +83,8 @@ struct store_message {
     struct span payload;
     struct span correlation; // empty: none
     bool retain;
-    int64_t progress_of; // a command id when a later message of that run replaces this one, 0: must be published
+    int64_t progress_of;   // a command id when a later message of that run replaces this one, 0: must be published
+    enum store_topic kind; // not in the journal: STORE_TOPIC_COUNT when it was read from there
 };
 
 // What is to change in one command, with what is told of it: all or nothing. Filled by the caller, who owns it until
@@ -99,6 +102,8 @@ struct store_change {
     int64_t id; // 0: only messages
     enum command_state from;
     enum command_state to;
+    enum action action; // of the command, for the tally
+    bool invalid;       // a rejection of what did not become a command
     unsigned fields;
     const struct store_command *insert; // a foreign run to be inserted instead; borrowed until done
     int64_t sent_ms, server_ms, done_ms, http_status, seq, ended_ms;
@@ -117,12 +122,12 @@ struct store_change {
     int64_t prune_after_id;  // id above prune_after_id; and all dead letters from before it
     struct span dead_topic, dead_payload; // not empty topic: a dead letter, borrowed until the commit
     const char *dead_reason;
-    int64_t dead_remove;  // not 0: the id of a dead letter to remove; nothing is applied when there is none
-    bool lazy;            // joins the next commit instead of making one
-    bool applied;         // out
-    int64_t new_id;       // out, of insert
-    int64_t pruned_up_to; // out: where to go on, 0: the end was reached
-    size_t cleared;       // out: messages that pruning added
+    int64_t dead_remove;   // not 0: the id of a dead letter to remove; nothing is applied when there is none
+    bool lazy;             // joins the next commit instead of making one
+    bool applied;          // out
+    int64_t new_id;        // out, of insert
+    int64_t pruned_up_to;  // out: where to go on, 0: the end was reached
+    int64_t outbox_growth; // out: messages that came less those that went
     void (*done)(struct store_change *change, void *context); // on the thread of store_collect, after the commit
     void *context;
 };
@@ -134,7 +139,9 @@ struct store_settings {
     int64_t max_dead; // dead letters kept; the oldest go first
     const struct clock *clock;
     void (*ring)(void *context); // any thread: there is something for store_collect
-    void *ring_context;
+    // store_collect, for every change that was committed, before its own done; NULL: nobody wants to know.
+    void (*committed)(void *context, const struct store_change *change);
+    void *ring_context; // of both
 };
 
 // Opens or creates the journal, takes its lock, migrates, recovers (what was RETRY_WAIT is READY again, a SENT execute
@@ -186,10 +193,12 @@ struct store_counts {
     int64_t open;   // commands not final, runs being followed included
     int64_t outbox; // messages not yet acknowledged
     int64_t commits;
+    int64_t syncs;    // of the log; what checkpoints sync is not counted
     int64_t failures; // of commits
     bool failing;     // the last commit failed and is being repeated
 };
 void store_counts(struct store *store, struct store_counts *counts); // any thread
+void store_tally(struct store *store, struct tally *tally);          // any thread
 // A phrase for the failure that the writer is repeating, "" when there is none. Any thread; copied into text.
 void store_failure(struct store *store, char *text, size_t text_bytes);
 
@@ -200,9 +209,12 @@ void store_command_free(struct store_command *command);
 struct span store_command_topic(const struct store_command *command, enum store_topic kind);
 
 // Reading. One reader belongs to one thread. Every function returns the number of rows or a status; a failing disk is
-// STATUS_IO or 0 rows, and logged.
+// STATUS_IO or 0 rows, and logged; but see store_reader_must.
 enum status store_reader_open(const char *path, struct store_reader **out, char **why);
 void store_reader_close(struct store_reader *reader);
+// From now on a reading that fails ends the process at once, with EX_IOERR or EX_OSERR: for the loop, which would else
+// take what it could not read for what is not there. A restart continues from the journal.
+void store_reader_must(struct store_reader *reader);
 const char *store_reader_instance(const struct store_reader *reader);
 
 struct store_ref {
@@ -227,6 +239,18 @@ size_t store_list_expired(struct store_reader *reader, int64_t wall_ms, struct s
 // last id looked at.
 size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t arrived_before_ms, int64_t *last,
                              int64_t *ids, size_t max, size_t *scanned);
+// The same, but at most max are counted.
+int64_t store_count_some(struct store_reader *reader, enum command_state state, const char *job, int64_t max);
+// Commands in an open state over all jobs, by id, the newest or the oldest first.
+size_t store_list_open(struct store_reader *reader, enum command_state state, bool newest, struct store_ref *refs,
+                       size_t max);
+// Executes among the last STORE_RECENT_SCAN commands that have ended, newest first.
+size_t store_list_ended(struct store_reader *reader, struct store_ref *refs, size_t max);
+// The newest dead letters, newest first; payload is cut to payload_max bytes.
+void store_each_deadletter(struct store_reader *reader, size_t max, size_t payload_max,
+                           void (*each)(void *context, int64_t at_ms, struct span topic, struct span payload,
+                                        struct span reason),
+                           void *context);
 int64_t store_first_open(struct store_reader *reader); // the smallest id not final, 0: none
 enum status store_find_execution(struct store_reader *reader, const char *resource_job_id, const char *execution_id,
                                  struct store_command *command);

@@ -127,8 +127,12 @@ static bool is_redelivered(struct store_db *db, const struct store_command *comm
     sqlite3_bind_int64(statement, 5, next_id - 1 - STORE_REDELIVERY_SPAN);
     sqlite3_bind_int64(statement, 6, command->packet_id);
     sqlite3_bind_int64(statement, 7, limits->session_epoch);
-    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) != 0;
+    int rc = sqlite3_step(statement);
+    bool found = rc == SQLITE_ROW && sqlite3_column_int(statement, 0) != 0;
     sqlite3_reset(statement);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        db->rc = rc; // what cannot be read must not count as not there: the transaction is run again
+    }
     return found;
 }
 
@@ -273,7 +277,7 @@ static bool apply_move(struct store_db *db, const struct store_change *change)
     return store_db_step(db, statement) == 1;
 }
 
-static void add_message(struct store_db *db, struct store_message *message)
+static void add_message(struct store_db *db, struct store_change *change, struct store_message *message)
 {
     sqlite3_stmt *statement = store_db_statement(db, WRITE_OUTBOX_ADD);
     if (!statement) {
@@ -287,41 +291,42 @@ static void add_message(struct store_db *db, struct store_message *message)
     if (message->progress_of != 0) {
         sqlite3_bind_int64(statement, 5, message->progress_of);
     }
-    store_db_step(db, statement);
+    change->outbox_growth += store_db_step(db, statement);
     message->id = sqlite3_last_insert_rowid(db->handle);
 }
 
-static void remove_messages(struct store_db *db, const struct store_change *change)
+// One that was published twice, before and after a reconnect, is also removed twice: only rows count.
+static void remove_messages(struct store_db *db, struct store_change *change)
 {
     for (size_t i = 0; i < change->remove_count; i++) {
         sqlite3_stmt *statement = store_db_statement(db, WRITE_OUTBOX_REMOVE);
         if (statement) {
             sqlite3_bind_int64(statement, 1, change->remove[i]);
-            store_db_step(db, statement);
+            change->outbox_growth -= store_db_step(db, statement);
         }
     }
 }
 
 // Only what was not yet handed to the broker may be replaced: what is above supersede_above.
-static void supersede_messages(struct store_db *db, const struct store_change *change)
+static void supersede_messages(struct store_db *db, struct store_change *change)
 {
     sqlite3_stmt *statement = change->supersede_of != 0 ? store_db_statement(db, WRITE_OUTBOX_SUPERSEDE) : NULL;
     if (statement) {
         sqlite3_bind_int64(statement, 1, change->supersede_of);
         sqlite3_bind_int64(statement, 2, change->supersede_above);
-        store_db_step(db, statement);
+        change->outbox_growth -= store_db_step(db, statement);
     }
 }
 
 // A retained status on a topic of its own would stay for ever: an empty retained message removes it.
-static bool clear_retained(struct store_db *db, sqlite3_stmt *row)
+static void clear_retained(struct store_db *db, struct store_change *change, sqlite3_stmt *row)
 {
     struct store_command command = {.topics = (char *)sqlite3_column_text(row, 1)};
     const char *execution_id = (const char *)sqlite3_column_text(row, 2);
     struct span topic = store_command_topic(&command, STORE_TOPIC_STATUS);
     const char *mark = topic.len > 0 ? memchr(topic.at, ROUTE_EXECUTION_MARK, topic.len) : NULL;
     if (!mark || !execution_id) {
-        return false;
+        return;
     }
     struct bytes full;
     bytes_init(&full, TOPIC_MAX_BYTES + COMMAND_ID_BYTES);
@@ -329,12 +334,10 @@ static bool clear_retained(struct store_db *db, sqlite3_stmt *row)
     struct store_message *message =
         bytes_ok(&full) ? store_message_new(bytes_span(&full), SPAN_NONE, true, SPAN_NONE, 0) : NULL;
     if (message) {
-        add_message(db, message);
+        add_message(db, change, message);
     }
-    bool added = message != NULL;
     free(message);
     bytes_free(&full);
-    return added;
 }
 
 // Looks at a bounded number of rows, so that pruning never holds the intake up, however many cannot go. What came
@@ -349,7 +352,6 @@ static void prune(struct store_db *db, struct store_change *change, int64_t next
     if (!list) {
         return;
     }
-    change->cleared = 0;
     sqlite3_bind_int64(list, 1, change->prune_after_id);
     sqlite3_bind_int64(list, 2, change->prune_before_ms);
     sqlite3_bind_int(list, 3, STORE_PRUNE_SCAN_MAX);
@@ -358,7 +360,7 @@ static void prune(struct store_db *db, struct store_change *change, int64_t next
         change->pruned_up_to = sqlite3_column_int64(list, 0);
         young = sqlite3_column_int64(list, 5) >= change->prune_before_ms;
         if (sqlite3_column_int(list, 4)) {
-            change->cleared += clear_retained(db, list);
+            clear_retained(db, change, list);
             ids[count++] = change->pruned_up_to;
         }
     }
@@ -397,6 +399,7 @@ static void add_deadletter(struct store_db *db, const struct store_change *chang
 void store_apply_change(struct store_db *db, struct store_change *change, int64_t next_id)
 {
     change->applied = true;
+    change->outbox_growth = 0;
     if (change->insert) {
         sqlite3_stmt *statement = store_db_statement(db, WRITE_INSERT);
         if (statement) {
@@ -415,7 +418,7 @@ void store_apply_change(struct store_db *db, struct store_change *change, int64_
     }
     supersede_messages(db, change);
     for (struct store_message *message = change->messages; message; message = message->next) {
-        add_message(db, message);
+        add_message(db, change, message);
     }
     if (change->dead_topic.len > 0) {
         add_deadletter(db, change);
