@@ -62,7 +62,7 @@ static const struct answer *ask(struct api *api, const struct config_job *job, e
     while (!api->answer.came && clock_now_ms(&api->clock) < until_ms) {
         http_run(api->http);
         if (!api->answer.came) {
-            http_wait(api->http, -1, 1000);
+            http_wait(api->http, NULL, 0, 1000);
         }
     }
     return &api->answer;
