@@ -58,7 +58,8 @@ struct mqtt_settings {
     bool will_retain;
     const struct clock *clock;
     void (*make_will)(void *context, struct bytes *payload); // this module's thread, at every connect
-    int64_t (*next_epoch)(void *context);                    // this module's thread, at every connect
+    // The library's receive thread, at every CONNACK and before the messages behind it; may wait for the disk.
+    int64_t (*next_epoch)(void *context, bool new_session);
     void (*on_message)(void *context, const struct mqtt_message *message);
     void (*ring)(void *context); // any thread: there is something for mqtt_collect
     void *context;

@@ -54,7 +54,7 @@ struct mqtt {
     bool refused_5;   // the broker does not speak 5: "auto" stays with 3.1.1
     uint32_t failures;
     int64_t online_at_ms;
-    int64_t epoch;
+    int64_t epoch; // the library's receive thread
 
     pthread_t thread;
     pthread_mutex_t lock;

@@ -33,6 +33,7 @@ static void lose(struct mqtt *mqtt, const char *reason)
 
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
+    mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
     pthread_mutex_lock(&mqtt->lock);
     mqtt->window = window;
     mqtt->session_present = session_present;
@@ -259,6 +260,8 @@ bool mqtt_paho_create(struct mqtt *mqtt)
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     options.MQTTVersion = version_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = MQTT_WINDOW + MQTT_FILTERS_MAX;
+    // By default the library notes every call of a function of its own, in 160 KB that nobody reads.
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
     MQTTAsync client = NULL;
     int rc = MQTTAsync_createWithOptions(&client, settings->uri, settings->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                          &options);
@@ -354,7 +357,6 @@ int mqtt_paho_connect(struct mqtt *mqtt)
         options.ssl = &tls;
     }
     set_session(mqtt, &options, &properties);
-    mqtt->epoch = settings->next_epoch(settings->context);
     int rc = MQTTAsync_connect(mqtt->client, &options);
     MQTTProperties_free(&properties);
     bytes_free(&payload);

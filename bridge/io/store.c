@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,18 @@
 #include <unistd.h>
 
 #define STORE_BATCH_MAX 512 // changes a transaction
+#define LOCK_LOOK_MS    20  // between two looks at a lock that is held
 
-// One thing to commit: an intake (command set) or a change.
+// One thing to commit: an intake (command set), a change, or the beginning of a session with the broker.
 struct work {
     struct work *next;
     struct store_change *change;
     struct store_command *command;
     struct store_command *existing;
     struct store_intake_limits limits;
-    bool waited;    // somebody waits for `committed`; the work lies on his stack
-    bool committed; // under the lock
+    int64_t session; // its first epoch, 0: none
+    bool waited;     // somebody waits for `committed`; the work lies on his stack
+    bool committed;  // under the lock
     enum store_intake_result result;
 };
 
@@ -41,7 +44,8 @@ struct store {
     int lock_fd;
     int wal_fd; // durability "process": what is synced from time to time, -1 until there is a WAL
     int64_t next_id;
-    int64_t epoch; // under the lock
+    int64_t epoch;         // under the lock
+    int64_t session_epoch; // the writer's: the first epoch of the session with the broker
     pthread_t writer;
     pthread_mutex_t lock;
     pthread_cond_t wake;           // the writer
@@ -128,8 +132,11 @@ static void apply_work(struct store *store, struct work *work, int64_t *next_id)
     if (change) {
         store_apply_change(&store->db, change, *next_id);
         inserted = change->new_id != 0;
+    } else if (work->session != 0) {
+        store_apply_session(&store->db, work->session);
     } else {
         work->limits.full = over_limit(store);
+        work->limits.session_epoch = store->session_epoch;
         work->result = store_apply_intake(&store->db, work->command, &work->limits, *next_id, work->existing);
         inserted = work->result == STORE_NEW;
     }
@@ -190,14 +197,11 @@ static void tally_change(struct tally *tally, const struct store_change *change)
 
 static void count_change(struct store *store, const struct store_change *change)
 {
-    store->outbox -= (int64_t)change->remove_count;
+    store->outbox += change->outbox_growth;
     if (!change->applied) {
         return;
     }
     tally_change(&store->tally, change);
-    for (const struct store_message *message = change->messages; message; message = message->next) {
-        store->outbox++;
-    }
     if (change->insert) {
         store->open += is_open(change->insert->state);
     } else if (change->id != 0 && is_open(change->from) && !is_open(change->to)) {
@@ -210,6 +214,8 @@ static bool finish_work(struct store *store, struct work *work)
 {
     if (work->change) {
         count_change(store, work->change);
+    } else if (work->session != 0) {
+        store->session_epoch = work->session;
     } else if (work->result == STORE_NEW) {
         store->open++;
         tally_received(&store->tally, work->command->action);
@@ -334,6 +340,17 @@ static void *run_writer(void *context)
     return NULL;
 }
 
+static bool wait_lock(int fd)
+{
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_LOOK_MS) {
+        if (waited_ms >= STORE_LOCK_MS) {
+            return false;
+        }
+        poll(NULL, 0, LOCK_LOOK_MS);
+    }
+    return true;
+}
+
 static enum status take_lock(struct store *store, char **why)
 {
     char path[4096];
@@ -343,7 +360,7 @@ static enum status take_lock(struct store *store, char **why)
         *why = asprintf(why, "cannot create %s: %s", path, strerror(errno)) < 0 ? NULL : *why;
         return STATUS_IO;
     }
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!wait_lock(store->lock_fd)) {
         char pid[32] = "";
         ssize_t len = pread(store->lock_fd, pid, sizeof pid - 1, 0);
         pid[len > 0 ? (size_t)len : 0] = '\0';
@@ -394,7 +411,9 @@ static enum status recover(struct store *store, char **why)
     store->next_id =
         query_int(&store->db, "SELECT max(coalesce((SELECT max(id) FROM commands), 0) + 1,"
                               " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'next_id'), 1))");
+    store->session_epoch = query_int(&store->db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'session_epoch'");
     store->epoch = query_int(&store->db, "SELECT coalesce(epoch, 0) FROM commands ORDER BY id DESC LIMIT 1");
+    store->epoch = store->epoch > store->session_epoch ? store->epoch : store->session_epoch;
     store->open = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6");
     store->outbox = query_int(&store->db, "SELECT count(*) FROM outbox");
     store->tally.following = query_int(&store->db, "SELECT count(*) FROM commands WHERE state = 5");
@@ -440,6 +459,7 @@ static struct store *make_store(const struct store_settings *settings)
     store->lock_fd = -1;
     store->wal_fd = -1;
     store->db.texts = store_write_texts;
+    store->db.max_dead = settings->max_dead;
     store->finished_last = &store->finished;
     queue_init(&store->waiting);
     pthread_mutex_init(&store->lock, NULL);
@@ -466,10 +486,13 @@ enum status store_open(const struct store_settings *settings, struct store **out
         return STATUS_NO_MEMORY;
     }
     enum status rc = take_lock(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_prepare(store->path, settings->power, why);
     rc = rc != STATUS_OK ? rc : store_db_open(&store->db, store->path, true, why);
+    rc = rc != STATUS_OK ? rc : store_file_check(&store->db, store->path, why);
     rc = rc != STATUS_OK ? rc : store_db_migrate(&store->db, why);
     rc = rc != STATUS_OK ? rc : store_db_read_instance(&store->db, why);
     rc = rc != STATUS_OK ? rc : recover(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_sync(store->path, why);
     if (rc == STATUS_OK && pthread_create(&store->writer, NULL, run_writer, store) != 0) {
         rc = STATUS_NO_MEMORY;
     }
@@ -501,12 +524,9 @@ const char *store_instance(const struct store *store)
     return store->db.instance;
 }
 
-int64_t store_next_epoch(struct store *store)
+const char *store_path(const struct store *store)
 {
-    pthread_mutex_lock(&store->lock);
-    int64_t epoch = ++store->epoch;
-    pthread_mutex_unlock(&store->lock);
-    return epoch;
+    return store->path;
 }
 
 static bool wait_committed(struct store *store, struct work *work)
@@ -521,6 +541,18 @@ static bool wait_committed(struct store *store, struct work *work)
     }
     pthread_mutex_unlock(&store->lock);
     return taken;
+}
+
+int64_t store_next_epoch(struct store *store, bool new_session)
+{
+    pthread_mutex_lock(&store->lock);
+    int64_t epoch = ++store->epoch;
+    pthread_mutex_unlock(&store->lock);
+    if (new_session) {
+        struct work work = {.session = epoch, .waited = true};
+        wait_committed(store, &work);
+    }
+    return epoch;
 }
 
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
@@ -538,9 +570,10 @@ enum store_intake_result store_intake(struct store *store, struct store_command 
 enum status store_submit_wait(struct store *store, struct store_change *change)
 {
     struct work work = {.change = change, .waited = true};
-    bool taken = wait_committed(store, &work);
+    enum status rc = wait_committed(store, &work) ? STATUS_OK : STATUS_CLOSED;
+    rc = rc == STATUS_OK && !change->applied ? STATUS_CONFLICT : rc;
     store_change_free(change);
-    return taken ? STATUS_OK : STATUS_CLOSED;
+    return rc;
 }
 
 void store_submit(struct store *store, struct store_change *change)

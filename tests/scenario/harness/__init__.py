@@ -8,8 +8,9 @@ from .broker import Broker
 from .client import Client
 from .gate import Gate
 from .ports import free_port
+from .scripted_broker import ScriptedBroker
 from .site import FINAL_STATES, Site
 from .waiting import PATIENCE, eventually, patient
 
-__all__ = ["Api", "APPLICATION_ID", "Bridge", "Broker", "Client", "FINAL_STATES", "Gate", "JOB_IDS", "PATIENCE", "Site",
-           "eventually", "free_port", "patient"]
+__all__ = ["Api", "APPLICATION_ID", "Bridge", "Broker", "Client", "FINAL_STATES", "Gate", "JOB_IDS", "PATIENCE",
+           "ScriptedBroker", "Site", "eventually", "free_port", "patient"]
