@@ -280,6 +280,8 @@ bool mqtt_paho_create(struct mqtt *mqtt)
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     options.MQTTVersion = version_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = MQTT_WINDOW + MQTT_FILTERS_MAX;
+    // By default the library notes every call of a function of its own, in 160 KB that nobody reads.
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
     MQTTAsync client = NULL;
     int rc = MQTTAsync_createWithOptions(&client, settings->uri, settings->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                          &options);
