@@ -152,9 +152,6 @@ enum status config_check_files(const struct config *config, struct config_proble
 // Whether http.listen is reached from other machines: by TCP, and not on a loopback address.
 bool config_listens_to_others(const struct config *config);
 
-// Whether the connection to the broker must be made anew to go from one configuration to the other.
-bool config_broker_changed(const struct config *a, const struct config *b);
-
 // NULL when there is none.
 const struct config_job *config_job(const struct config *config, struct span name);
 

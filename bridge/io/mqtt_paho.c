@@ -75,8 +75,10 @@ static void take_refused(struct mqtt *mqtt, int code, const char *message)
 
 static void take_refused_5(void *context, MQTTAsync_failureData5 *data)
 {
-    const char *text = data->reasonCode > 0 ? MQTTReasonCode_toString(data->reasonCode) : NULL;
-    take_refused(context, data->reasonCode > 0 ? (int)data->reasonCode : data->code, text ? text : data->message);
+    // Paho gives the CONNACK's reason in either of the two, and below 0x80 its own codes.
+    int code = data->reasonCode > 0 ? (int)data->reasonCode : data->code;
+    const char *text = code >= 0x80 ? MQTTReasonCode_toString((enum MQTTReasonCodes)code) : NULL;
+    take_refused(context, code, text ? text : data->message);
 }
 
 static void take_refused_311(void *context, MQTTAsync_failureData *data)
@@ -278,6 +280,8 @@ bool mqtt_paho_create(struct mqtt *mqtt)
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     options.MQTTVersion = version_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = MQTT_WINDOW + MQTT_FILTERS_MAX;
+    // By default the library notes every call of a function of its own, in 160 KB that nobody reads.
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
     MQTTAsync client = NULL;
     int rc = MQTTAsync_createWithOptions(&client, settings->uri, settings->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                          &options);
