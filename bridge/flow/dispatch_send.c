@@ -115,6 +115,7 @@ static void finish_done(struct attempt *attempt, const struct outcome *outcome, 
     struct store_change *change = flow_change(command, COMMAND_DONE);
     flow_set_error(change, NULL, NULL, response->status);
     change->done_ms = change->ended_ms = flow->wall_ms;
+    memcpy(change->execution_id, command->execution_id, sizeof change->execution_id); // found out for `of`
     if (command->request_id) {
         change->answer = memory_must(span_dup(response->body)); // for the same request again
     }
