@@ -223,6 +223,18 @@ static bool is_wal_damaged(const char *path, bool power)
     return damaged;
 }
 
+// What a process that was killed has committed, but perhaps not synced, goes to the disk before anything is written
+// behind it, and so does the log's name. SQLite takes both for granted; but a message that comes again is acknowledged
+// without another commit, and a log with a hole passes for a damaged one.
+static enum status sync_log(const char *path, char **why)
+{
+    char wal[FILE_NAME_BYTES];
+    if (file_size(wal_name(path, wal)) >= 0 && (sync_file(wal) != 0 || sync_folder(path) != 0)) {
+        return fail(why, STATUS_IO, "cannot sync the journal", strerror(errno));
+    }
+    return STATUS_OK;
+}
+
 enum status store_file_prepare(const char *path, bool power, char **why)
 {
     char wal[FILE_NAME_BYTES];
@@ -242,7 +254,7 @@ enum status store_file_prepare(const char *path, bool power, char **why)
     if (is_wal_damaged(path, power)) {
         return fail(why, STATUS_INVALID, "its write-ahead log is damaged", NULL);
     }
-    return STATUS_OK;
+    return sync_log(path, why);
 }
 
 // The first complaint of SQLite's own check, "ok" when there is none.
@@ -273,15 +285,6 @@ enum status store_file_check(struct store_db *db, const char *path, char **why)
                     sqlite3_errmsg(db->handle));
     }
     return strcmp(said, "ok") == 0 ? STATUS_OK : fail(why, STATUS_INVALID, "its contents are damaged", said);
-}
-
-enum status store_file_sync(const char *path, char **why)
-{
-    char wal[FILE_NAME_BYTES];
-    if ((file_size(wal_name(path, wal)) >= 0 && sync_file(wal) != 0) || sync_folder(path) != 0) {
-        return fail(why, STATUS_IO, "cannot sync the journal", strerror(errno));
-    }
-    return STATUS_OK;
 }
 
 enum status store_set_aside(const char *path, int64_t wall_ms, char **name)
