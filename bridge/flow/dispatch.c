@@ -53,6 +53,14 @@ void dispatch_at_once(struct dispatch *dispatch, int64_t id)
     }
 }
 
+void dispatch_hurry(struct dispatch *dispatch, int64_t id)
+{
+    struct attempt *attempt = attempt_find(dispatch, id);
+    if (attempt && attempt->phase == ATTEMPT_WAITING) {
+        attempt->due_ms = dispatch->flow->now_ms;
+    }
+}
+
 void dispatch_resume(struct dispatch *dispatch, int64_t id, const char *job)
 {
     struct line *line = line_find(dispatch, job, true);

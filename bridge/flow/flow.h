@@ -11,6 +11,7 @@
 #include "io/http.h"
 #include "io/store.h"
 #include "rules/gate.h"
+#include "rules/metrics.h"
 
 #define FLOW_TICK_MS 250 // the loop looks at least so often for what time alone brings about
 
@@ -20,6 +21,7 @@ struct flow {
     struct store_reader *reader;
     struct http *http;
     struct gate *gate;
+    struct metrics *metrics;
     const struct clock *clock;
     struct random *random;
     const char *instance;
@@ -27,6 +29,10 @@ struct flow {
     int64_t now_ms;          // of this turn
     int64_t wall_ms;         // of this turn
 };
+
+// A call of the API has ended: the gate and the metrics learn of it.
+void flow_call_ended(struct flow *flow, enum action call, const struct http_response *response,
+                     const struct outcome *outcome);
 
 // The requestId that replies carry: the sender's, or the tag of the command in `tag`.
 struct span flow_request_id(const struct store_command *command, const char *instance, char tag[STORE_TAG_BYTES]);
@@ -67,6 +73,11 @@ void flow_tell_log(struct flow_tell tell, struct store_change *change, const str
 // The caller sets done and submits.
 struct store_change *flow_refuse(const struct flow *flow, const struct store_command *command, enum command_state to,
                                  const char *state, const char *type, const char *message, int http_status);
+// The same on any thread.
+struct store_change *flow_refuse_as(struct flow_tell tell, const struct store_command *command, enum command_state to,
+                                    const char *state, const char *type, const char *message, int http_status);
+// A run that is not followed any more though it has not ended: FINISHED, with the final status `unknown`. Any thread.
+struct store_change *flow_give_up(struct flow_tell tell, const struct store_command *run, const char *message);
 // The API did an execute: FOLLOWING or DONE, accepted and the status `queued`.
 struct store_change *flow_started(const struct flow *flow, const struct store_command *command,
                                   const char *execution_id, int http_status);

@@ -276,20 +276,7 @@ static void give_up_old(struct track *track)
         }
         more = run.done_ms + flow->config->follow.timeout_s * 1000 <= flow->wall_ms;
         if (more && strcmp(run.resource_job_id, track->resource_job_id) == 0) {
-            struct store_change *change = flow_change(&run, COMMAND_FINISHED);
-            struct flow_run said = {.execution_id = run.execution_id,
-                                    .state = "unknown",
-                                    .summary = span_of(run.summary),
-                                    .progress = -1,
-                                    .outcome = RUN_UNKNOWN,
-                                    .error_type = "OutcomeUnknown",
-                                    .error_message = "the run did not end within follow.timeout_s"};
-            flow_tell_status(flow_telling(flow), change, &run, &said);
-            change->fields = STORE_SET_RUN;
-            change->entry_digest = run.entry_digest;
-            change->ended_ms = flow->wall_ms;
-            LOG_WARNING("run given up", LOG_TEXT("job", run.job), LOG_TEXT("execution", run.execution_id));
-            submit(track, change);
+            submit(track, flow_give_up(flow_telling(flow), &run, "the run did not end within follow.timeout_s"));
         }
         store_command_free(&run);
     }
@@ -356,8 +343,8 @@ static void take_log(void *context, int64_t tag, const struct http_response *res
                                   .wall_ms = flow->wall_ms};
     (void)tag;
     outcome_decide(&input, &outcome);
-    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
-    gate_ended(flow->gate, &outcome, flow->now_ms, random_next(flow->random));
+    flow_call_ended(flow, ACTION_LOGS, response, &outcome);
+    flow->metrics->polls++;
     track->reading = false;
     follow->reading--;
     if (outcome.kind == OUTCOME_DONE) {

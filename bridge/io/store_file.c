@@ -16,12 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_PATH_BYTES      4096
-#define FILE_NAME_BYTES      (FILE_PATH_BYTES + 64) // with a suffix of ours, and one of SQLite's
-#define WAL_HEADER_BYTES     32                     // sqlite.org/fileformat2.html, "The Write-Ahead Log"
-#define WAL_FRAME_HEAD_BYTES 24
-#define WAL_PAGE_MAX_BYTES   65536
-#define WAL_MAGIC            0x377f0682U // the last bit: checksums are over big-endian words
+#define FILE_PATH_BYTES       4096
+#define FILE_NAME_BYTES       (FILE_PATH_BYTES + 64) // with a suffix of ours, and one of SQLite's
+#define DATABASE_HEADER_BYTES 100                    // sqlite.org/fileformat2.html
+#define WAL_HEADER_BYTES      32                     // sqlite.org/fileformat2.html, "The Write-Ahead Log"
+#define WAL_FRAME_HEAD_BYTES  24
+#define WAL_PAGE_MAX_BYTES    65536
+#define WAL_MAGIC             0x377f0682U // the last bit: checksums are over big-endian words
 
 static enum status fail(char **why, enum status status, const char *what, const char *detail)
 {
@@ -223,6 +224,24 @@ static bool is_wal_damaged(const char *path, bool power)
     return damaged;
 }
 
+// Without a log the file is all there is: closing took the log into it and synced it before the log went. It must have
+// as many pages as its head says; SQLite takes a missing end for empty pages until it needs one.
+static bool is_file_short(const char *path, int64_t size)
+{
+    char wal[FILE_NAME_BYTES];
+    unsigned char head[DATABASE_HEADER_BYTES] = {0};
+    int fd = file_size(wal_name(path, wal)) > 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bool known = pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
+                 get_u32(head + 24, true) == get_u32(head + 92, true); // else the number of pages is not kept
+    close(fd);
+    int64_t page_bytes = (int64_t)head[16] << 8 | head[17];
+    page_bytes = page_bytes == 1 ? 65536 : page_bytes;
+    return known && size < page_bytes * get_u32(head + 28, true);
+}
+
 // What a process that was killed has committed, but perhaps not synced, goes to the disk before anything is written
 // behind it, and so does the log's name. SQLite takes both for granted; but a message that comes again is acknowledged
 // without another commit, and a log with a hole passes for a damaged one.
@@ -250,6 +269,9 @@ enum status store_file_prepare(const char *path, bool power, char **why)
     }
     if (size == 0) {
         return fail(why, STATUS_INVALID, "its file is empty", NULL);
+    }
+    if (is_file_short(path, size)) {
+        return fail(why, STATUS_INVALID, "its file is cut short", NULL);
     }
     if (is_wal_damaged(path, power)) {
         return fail(why, STATUS_INVALID, "its write-ahead log is damaged", NULL);

@@ -20,6 +20,12 @@ struct store_db {
     const char *const *texts; // the statements' SQL, prepared at first use
     int rc;                   // sticky: the first error since the transaction began
     char instance[STORE_INSTANCE_BYTES];
+    int64_t max_dead; // the writer's
+};
+
+struct store_reader {
+    struct store_db db;
+    bool must; // a reading that fails ends the process
 };
 
 // store_schema.c

@@ -100,8 +100,8 @@ class Disk:
         self.found = set() # names that the program found when it began
         self.writes = collections.Counter()
         for name in os.listdir(base) if base else ():
-            if not name.endswith("-shm"):
-                path = os.path.join(base, name)
+            path = os.path.join(base, name)
+            if not name.endswith("-shm") and os.path.isfile(path):
                 with open(path, "rb") as file:
                     content = Content(file.read())
                 self.by_inode[os.stat(path).st_ino] = self.names[name] = self.running[name] = content

@@ -154,8 +154,11 @@ static void note_file(const char *name)
     char path[PATH_MAX + NAME_MAX + 2];
     struct stat found;
     snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) {
+        return; // a socket keeps nothing
+    }
     int fd = REAL(open)(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &found) != 0 || !S_ISREG(found.st_mode)) {
+    if (fd < 0 || fstat(fd, &found) != 0) {
         abort();
     }
     char *content = malloc((size_t)found.st_size + 1);
