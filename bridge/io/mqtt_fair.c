@@ -9,6 +9,7 @@
 #include "io/mqtt_fair.h"
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -18,10 +19,12 @@
 #define FAIR_PAUSE_MAX_NS 4000000
 #define FAIR_FDS_MAX      4 // connections of a process: one, and for a moment the one before
 
+static atomic_int connection = -1; // its socket, between the CONNACK and its end
 static atomic_long waiting;
 static _Thread_local int64_t pause_ns;           // set by the receive thread for its own next poll
 static _Thread_local int read_fds[FAIR_FDS_MAX]; // what this thread polled last for reading: its connections
 static _Thread_local size_t read_count;
+static _Thread_local bool connected; // a connection has come about since
 
 void mqtt_fair_held(int64_t held_ns)
 {
@@ -32,6 +35,21 @@ void mqtt_fair_held(int64_t held_ns)
 void mqtt_fair_waiting(long publications)
 {
     atomic_store_explicit(&waiting, publications, memory_order_relaxed);
+}
+
+void mqtt_fair_connected(void)
+{
+    connected = true;
+}
+
+void mqtt_fair_disconnected(void)
+{
+    atomic_store(&connection, -1);
+}
+
+int mqtt_fair_socket(void)
+{
+    return atomic_load_explicit(&connection, memory_order_relaxed);
 }
 
 void mqtt_fair_hang_up(void)
@@ -48,6 +66,10 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
         if (fds[i].events & POLLIN) {
             read_fds[read_count++] = fds[i].fd;
         }
+    }
+    if (connected && read_count > 0) {
+        connected = false;
+        atomic_store(&connection, read_fds[read_count - 1]); // the newest is the last
     }
 }
 

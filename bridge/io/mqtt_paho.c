@@ -23,6 +23,7 @@ static void ring(const struct mqtt *mqtt)
 
 static void lose(struct mqtt *mqtt, const char *reason)
 {
+    mqtt_fair_disconnected();
     pthread_mutex_lock(&mqtt->lock);
     mqtt->happened |= HAPPENED_LOST;
     copy_text(mqtt->reason, sizeof mqtt->reason, reason);
@@ -35,7 +36,8 @@ static void lose(struct mqtt *mqtt, const char *reason)
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
     if (mqtt->settings.next_epoch) {
-        mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
+        mqtt_fair_connected();
+    mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
     }
     pthread_mutex_lock(&mqtt->lock);
     mqtt->window = window;

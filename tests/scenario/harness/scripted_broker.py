@@ -5,6 +5,7 @@ For the cases in which a real broker can't be made to do the same thing each tim
 
 import json
 import socket
+import struct
 import threading
 
 from .ports import free_port
@@ -54,6 +55,7 @@ class ScriptedBroker:
         self.uri = f"tcp://127.0.0.1:{self.port}"
         self.refused = ()  # filters that may not be subscribed to
         self.session_present = False  # what the next CONNACK says
+        self.on_publish = "acknowledge"  # or "ignore", or "reset": what is done with a publication
         self.published = []  # (topic, payload) of the client, in order
         self.acknowledged = []  # packet ids
         self.subscriptions = 0
@@ -116,6 +118,10 @@ class ScriptedBroker:
                 at = end + 1
             connection.sendall(_packet(SUBACK, 0, body[:2] + codes))
             self.subscriptions += 1
+        elif kind == PUBLISH and self.on_publish != "acknowledge":
+            if self.on_publish == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return False
         elif kind == PUBLISH:
             length = int.from_bytes(body[:2], "big")
             rest = 2 + length
