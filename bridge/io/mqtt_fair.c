@@ -7,6 +7,7 @@
 // and only while publications wait and callbacks are slow, first pauses for a small part of the time that the lock was
 // held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
 #include "io/mqtt_fair.h"
+#include "io/mqtt_write.h"
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,8 +19,6 @@
 #define FAIR_PAUSE_PART   5       // the pause is this part of the time that the lock was held
 #define FAIR_PAUSE_MAX_NS 4000000
 #define FAIR_FDS_MAX      4 // connections of a process: one, and for a moment the one before
-
-static atomic_int connection = -1; // its socket, between the CONNACK and its end
 static atomic_long waiting;
 static _Thread_local int64_t pause_ns;           // set by the receive thread for its own next poll
 static _Thread_local int read_fds[FAIR_FDS_MAX]; // what this thread polled last for reading: its connections
@@ -42,16 +41,6 @@ void mqtt_fair_connected(void)
     connected = true;
 }
 
-void mqtt_fair_disconnected(void)
-{
-    atomic_store(&connection, -1);
-}
-
-int mqtt_fair_socket(void)
-{
-    return atomic_load_explicit(&connection, memory_order_relaxed);
-}
-
 void mqtt_fair_hang_up(void)
 {
     for (size_t i = 0; i < read_count; i++) {
@@ -69,7 +58,7 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
     }
     if (connected && read_count > 0) {
         connected = false;
-        atomic_store(&connection, read_fds[read_count - 1]); // the newest is the last
+        mqtt_write_connected(read_fds[read_count - 1]); // the newest is the last
     }
 }
 

@@ -9,8 +9,6 @@
 void mqtt_fair_held(int64_t held_ns);
 // The receive thread, in the callback that tells of a connection: its socket is seen at the next poll.
 void mqtt_fair_connected(void);
-void mqtt_fair_disconnected(void); // any thread: there is none any more
-int mqtt_fair_socket(void);        // any thread: of the connection, -1: none
 // Any thread: how many publications wait for Paho or the broker.
 void mqtt_fair_waiting(long publications);
 

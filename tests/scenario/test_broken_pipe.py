@@ -2,17 +2,23 @@
 """Connections that break under the hand of whoever writes: the MQTT library must live through it, and nothing that waits
 to be published is lost. The version in Debian 12 frees a message twice there, and crashes some time later."""
 
+import os
+
 import pytest
 
 from harness import eventually, ScriptedBroker
+from harness.certificates import Certificates
 
 MESSAGES = 150
 BREAKS = 12
 
 
 @pytest.mark.sanitizers
-def test_a_connection_that_breaks_while_much_is_published(site):
-    broker = ScriptedBroker().start()
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_a_connection_that_breaks_while_much_is_published(site, tls):
+    certificates = Certificates(os.path.join(site.folder, "tls")) if tls else None
+    broker = ScriptedBroker(certificates).start()
+    site.config["broker"]["tls"] = {"ca_file": certificates.ca if tls else ""}
     site.config["broker"].update(uri=broker.uri, protocol="3.1.1", reconnect_min_ms=10, reconnect_max_ms=50)
     site.api.start()
     site.launch_bridge()

@@ -5,6 +5,7 @@ For the cases in which a real broker can't be made to do the same thing each tim
 
 import json
 import socket
+import ssl
 import struct
 import threading
 
@@ -50,9 +51,13 @@ def _read_packet(connection):
 
 
 class ScriptedBroker:
-    def __init__(self):
+    def __init__(self, certificates=None):
         self.port = free_port()
-        self.uri = f"tcp://127.0.0.1:{self.port}"
+        self.uri = f"{'ssl' if certificates else 'tcp'}://127.0.0.1:{self.port}"
+        self._tls = None
+        if certificates:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificates.cert, certificates.key)
         self.refused = ()  # filters that may not be subscribed to
         self.session_present = False  # what the next CONNACK says
         self.on_publish = "acknowledge"  # or "ignore", or "reset": what is done with a publication
@@ -99,8 +104,10 @@ class ScriptedBroker:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._connection = connection
             try:
+                if self._tls:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                self._connection = connection
                 while self._answer(connection, *_read_packet(connection)):
                     pass
             except OSError:
