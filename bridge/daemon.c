@@ -5,16 +5,20 @@
 #include "daemon.h"
 #include "base/digest.h"
 #include "base/memory.h"
+#include "flow/desk.h"
 #include "flow/dispatch.h"
 #include "flow/follow.h"
 #include "flow/health.h"
 #include "flow/intake.h"
 #include "flow/outbox.h"
 #include "flow/reconcile.h"
+#include "io/control.h"
 #include "io/http.h"
 #include "io/mqtt.h"
 #include "io/service.h"
 #include "rules/topic.h"
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +47,8 @@ struct daemon {
     struct follow *follow;
     struct outbox *outbox;
     struct health health;
+    struct desk desk;
+    struct control *control;
     int signal_fd;
     bool online;
     bool subscribed_once;
@@ -50,6 +56,7 @@ struct daemon {
     char *will_topic;
     int64_t commits_seen;
     int64_t prune_at_ms;
+    int64_t prune_after_id;
     bool pruning;
     int64_t token_read_ms;
     uint64_t token_digest;
@@ -246,6 +253,47 @@ static enum status start_mqtt(struct daemon *daemon)
     return rc;
 }
 
+// The operator, on the control socket's thread.
+
+static enum desk_end on_letter(void *context, const struct mqtt_message *message, int64_t letter)
+{
+    static const enum desk_end ends[] = {[INTAKE_QUEUED] = DESK_QUEUED,
+                                         [INTAKE_REPEATED] = DESK_REPEATED,
+                                         [INTAKE_REJECTED] = DESK_REJECTED,
+                                         [INTAKE_DEAD] = DESK_STILL_DEAD,
+                                         [INTAKE_CLOSING] = DESK_CLOSING};
+    struct daemon *daemon = context;
+    return ends[intake_again(daemon->intake, message, letter)];
+}
+
+static void on_question(void *context, struct span question, struct bytes *answer)
+{
+    struct daemon *daemon = context;
+    desk_answer(&daemon->desk, question, answer);
+}
+
+static void open_desk(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    daemon->desk.store = daemon->store;
+    daemon->desk.clock = &daemon->clock;
+    daemon->desk.next = (struct desk_next){on_letter, ring, daemon};
+    daemon->desk.retain = config->broker.retain;
+    pthread_mutex_init(&daemon->desk.lock, NULL);
+    if (control_listen(config->journal.path, on_question, daemon, &daemon->control) != STATUS_OK) {
+        LOG_WARNING("no control socket: jobbridge queue can only look", LOG_TEXT("why", strerror(errno)));
+    }
+}
+
+static void take_hurried(struct daemon *daemon)
+{
+    int64_t ids[DESK_HURRIED_MAX];
+    size_t count = desk_take(&daemon->desk, ids);
+    for (size_t i = 0; i < count; i++) {
+        dispatch_hurry(daemon->dispatch, ids[i]);
+    }
+}
+
 // Building.
 
 static struct http_settings http_settings(const struct config *config)
@@ -271,6 +319,7 @@ static enum status open_store(struct daemon *daemon)
     struct store_settings settings = {.path = journal->path,
                                       .power = journal->durability == CONFIG_DURABILITY_POWER,
                                       .max_commands = journal->max_commands,
+                                      .max_dead = journal->max_dead,
                                       .clock = &daemon->clock,
                                       .ring = ring,
                                       .ring_context = daemon};
@@ -294,6 +343,9 @@ static enum status open_store(struct daemon *daemon)
     if (rc == STATUS_OK) {
         rc = store_reader_open(journal->path, &daemon->flow.reader, &why);
         free(why);
+    }
+    if (rc == STATUS_OK) {
+        store_reader_must(daemon->flow.reader);
     }
     return rc;
 }
@@ -325,6 +377,7 @@ static enum status build(struct daemon *daemon)
     daemon->follow = follow_create(flow, &after_follow);
     daemon->intake = intake_create(config, daemon->store, &daemon->clock, ring, daemon);
     read_token(daemon);
+    open_desk(daemon);
     rc = start_mqtt(daemon);
     if (rc == STATUS_OK) {
         daemon->outbox = outbox_create(flow, daemon->mqtt);
@@ -421,7 +474,8 @@ static void after_prune(struct store_change *change, void *context)
     daemon->pruning = false;
     int64_t wait_ms = daemon->config->journal.keep_done_s * 1000 / 4;
     wait_ms = wait_ms > PRUNE_MAX_MS ? PRUNE_MAX_MS : wait_ms < PRUNE_MIN_MS ? PRUNE_MIN_MS : wait_ms;
-    daemon->prune_at_ms = daemon->flow.now_ms + (change->pruned > 0 ? 0 : wait_ms);
+    daemon->prune_after_id = change->pruned_up_to;
+    daemon->prune_at_ms = daemon->flow.now_ms + (change->pruned_up_to > 0 ? 0 : wait_ms);
 }
 
 static void prune(struct daemon *daemon)
@@ -431,6 +485,7 @@ static void prune(struct daemon *daemon)
     }
     struct store_change *change = memory_must(store_change_new());
     change->prune_before_ms = daemon->flow.wall_ms - daemon->config->journal.keep_done_s * 1000;
+    change->prune_after_id = daemon->prune_after_id;
     change->lazy = true;
     daemon->pruning = true;
     flow_submit(&daemon->flow, change, after_prune, daemon);
@@ -455,6 +510,7 @@ static int64_t turn(struct daemon *daemon)
     }
     if (!daemon->stopping) {
         take_arrivals(daemon);
+        take_hurried(daemon);
         // A lost answer comes first: when the API is just coming back, the one probe should clear up, not start anew.
         wait_ms = least(wait_ms, reconcile_turn(daemon->reconcile));
         wait_ms = least(wait_ms, follow_turn(daemon->follow));
@@ -496,11 +552,13 @@ static void apply_config(struct daemon *daemon, struct config *fresh)
     struct config *old = daemon->config;
     struct http_settings settings = http_settings(fresh);
     if (strcmp(old->journal.path, fresh->journal.path) != 0 || old->journal.durability != fresh->journal.durability ||
-        old->journal.max_commands != fresh->journal.max_commands || strcmp(old->http_listen, fresh->http_listen) != 0) {
+        old->journal.max_commands != fresh->journal.max_commands || old->journal.max_dead != fresh->journal.max_dead ||
+        strcmp(old->http_listen, fresh->http_listen) != 0) {
         LOG_WARNING("changes of journal and http.listen take effect at a restart only");
     }
     log_setup(fresh->log_level, fresh->log_format);
     intake_set_config(daemon->intake, fresh);
+    atomic_store(&daemon->desk.retain, fresh->broker.retain);
     daemon->config = fresh;
     daemon->flow.config = fresh;
     memory_check(http_set(daemon->flow.http, &settings) == STATUS_OK &&
@@ -586,13 +644,20 @@ static void wind_down(struct daemon *daemon)
     }
 }
 
+static _Noreturn void end_now(void)
+{
+    LOG_WARNING("ending without waiting for the disk");
+    log_flush();
+    _exit(EX_OK);
+}
+
 static void tear_down(struct daemon *daemon)
 {
     if (daemon->mqtt && mqtt_stop(daemon->mqtt, DAEMON_STOP_BROKER_MS) != STATUS_OK) {
-        // A message is still being written to a disk that does not answer: it stays unacknowledged.
-        LOG_WARNING("ending without waiting for the disk");
-        log_flush();
-        _exit(EX_OK);
+        end_now(); // a message is still being written to a disk that does not answer: it stays unacknowledged
+    }
+    if (daemon->control && control_stop(daemon->control, DAEMON_STOP_DESK_MS) != STATUS_OK) {
+        end_now();
     }
     if (daemon->store) {
         store_close(daemon->store); // until here its writer may ring, which needs http

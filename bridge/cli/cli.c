@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "base/near.h"
 #include "cli/cli_check.h"
+#include "cli/cli_queue.h"
 #include "cli/cli_run.h"
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct command {
 static const struct command commands[] = {
     {"run", cli_run, "runs the bridge until SIGTERM or SIGINT"},
     {"check", cli_check, "reads the configuration and names every problem in it"},
+    {"queue", cli_queue, "lists, shows, retries and drops what is in the journal"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -129,7 +129,7 @@ static int check_file(const struct cli_options *options)
 int cli_check(int argc, char **argv)
 {
     bool schema = false;
-    const struct cli_flag flags[] = {{"schema", &schema, NULL, NULL}};
+    const struct cli_flag flags[] = {{"schema", &schema, NULL, NULL, NULL, NULL}};
     const struct cli_spec spec = {
         .usage = "check [-c FILE] [--json]",
         .help = "Reads the configuration and prints every problem in it, or ok.",

@@ -13,16 +13,19 @@ enum { OPTION_JSON = 256, OPTION_FLAG };
 static void print_help(const struct cli_spec *spec)
 {
     printf("Usage: jobbridge %s\n\n%s\n\n", spec->usage, spec->help);
-    printf("  -c, --config FILE   the configuration (%s)\n", CLI_CONFIG_DEFAULT);
+    printf("  -c, --config FILE       the configuration (%s)\n", CLI_CONFIG_DEFAULT);
     if (spec->json) {
-        printf("      --json          prints the result as JSON\n");
+        printf("      --json              prints the result as JSON\n");
     }
     for (size_t i = 0; i < spec->flag_count; i++) {
         if (spec->flags[i].help != NULL) {
-            printf("      --%-13s %s\n", spec->flags[i].name, spec->flags[i].help);
+            char name[64];
+            const char *word = spec->flags[i].word;
+            (void)snprintf(name, sizeof name, "%s%s%s", spec->flags[i].name, word ? " " : "", word ? word : "");
+            printf("      --%-17s %s\n", name, spec->flags[i].help);
         }
     }
-    printf("  -h, --help          prints this\n");
+    printf("  -h, --help              prints this\n");
     if (spec->more != NULL) {
         printf("\n%s", spec->more);
     }
@@ -55,14 +58,21 @@ static bool stop_usage(const struct cli_spec *spec, struct cli_options *options)
     return stop(options, EX_USAGE);
 }
 
-static void set_flag(const struct cli_flag *flag)
+// false: it came too often.
+static bool set_flag(const struct cli_flag *flag)
 {
     if (flag->set != NULL) {
         *flag->set = true;
     }
-    if (flag->value != NULL) {
+    if (flag->count != NULL) {
+        if (*flag->count == CLI_REPEAT_MAX) {
+            return false;
+        }
+        flag->value[(*flag->count)++] = optarg;
+    } else if (flag->value != NULL) {
         *flag->value = optarg;
     }
+    return true;
 }
 
 // Instead of getopt's own message, which would leave out the program's name.
@@ -92,7 +102,11 @@ bool cli_options_parse(const struct cli_spec *spec, int argc, char **argv, struc
         } else if (option == OPTION_JSON) {
             options->json = true;
         } else if (option >= OPTION_FLAG) {
-            set_flag(&spec->flags[option - OPTION_FLAG]);
+            if (!set_flag(&spec->flags[option - OPTION_FLAG])) {
+                (void)fprintf(stderr, "jobbridge %s: %s more than %d times\n", argv[0], argv[optind - 1],
+                              CLI_REPEAT_MAX);
+                return stop_usage(spec, options);
+            }
         } else {
             complain_option(argv, option);
             return stop_usage(spec, options);

@@ -15,18 +15,21 @@
 
 #define CLI_CONFIG_DEFAULT "/etc/jobbridge/jobbridge.conf"
 #define CLI_FLAGS_MAX      8
+#define CLI_REPEAT_MAX     16
 
 struct cli_flag {
     const char *name;   // without its dashes
     bool *set;          // a switch, or NULL
     const char **value; // a flag with a value, or NULL
     const char *help;   // NULL: not shown by --help
+    const char *word;   // how --help calls the value, NULL: none
+    size_t *count;      // not NULL: the flag may come CLI_REPEAT_MAX times, value is the first of so many places
 };
 
 struct cli_spec {
     const char *usage; // what stands after "jobbridge": "call -c FILE JOB ACTION [JSON]"
     const char *help;  // one sentence: what it does
-    const char *more;  // lines for --help after the options, or NULL
+    const char *more;  // lines for --help after the options (examples), or NULL
     bool json;         // whether --json is known
     const struct cli_flag *flags;
     size_t flag_count;

@@ -53,6 +53,14 @@ void dispatch_at_once(struct dispatch *dispatch, int64_t id)
     }
 }
 
+void dispatch_hurry(struct dispatch *dispatch, int64_t id)
+{
+    struct attempt *attempt = attempt_find(dispatch, id);
+    if (attempt && attempt->phase == ATTEMPT_WAITING) {
+        attempt->due_ms = dispatch->flow->now_ms;
+    }
+}
+
 void dispatch_resume(struct dispatch *dispatch, int64_t id, const char *job)
 {
     struct line *line = line_find(dispatch, job, true);
@@ -70,11 +78,6 @@ void dispatch_settled(struct dispatch *dispatch, int64_t id, const char *job, bo
     if (ready && agenda_add(&line->again, 0, id) != STATUS_OK) {
         LOG_ERROR("too many commands to send again, the rest waits for a restart", LOG_TEXT("job", job));
     }
-}
-
-size_t dispatch_active(const struct dispatch *dispatch)
-{
-    return dispatch->attempt_count;
 }
 
 static void expire_attempt(struct dispatch *dispatch, struct attempt *attempt)
@@ -113,7 +116,47 @@ static int64_t retry_due(struct dispatch *dispatch)
     }
 }
 
-enum start { START_DONE, START_BLOCKED, START_EMPTY };
+enum start { START_DONE, START_BLOCKED, START_HELD, START_EMPTY };
+
+// A waiting command of the line. START_DONE: it waits no longer.
+static enum start start_one(struct dispatch *dispatch, struct line *line, int64_t id)
+{
+    static const enum start starts[] = {
+        [PREPARED_DROPPED] = START_DONE, [PREPARED_BLOCKED] = START_BLOCKED, [PREPARED_HELD] = START_HELD};
+    if (attempt_find(dispatch, id)) {
+        return START_DONE; // it overtook the head, and the reader may be a commit behind
+    }
+    struct attempt *attempt = memory_must(calloc(1, sizeof *attempt));
+    attempt->dispatch = dispatch;
+    attempt->line = line;
+    bytes_init(&attempt->body, (size_t)COMMAND_PAYLOAD_MAX * 4);
+    enum status rc = store_load(dispatch->flow->reader, id, &attempt->command);
+    if (rc != STATUS_OK || attempt->command.state != COMMAND_READY) {
+        attempt_free(attempt);
+        return rc == STATUS_IO ? START_BLOCKED : START_DONE; // the disk may come back
+    }
+    enum prepared result = prepare_command(dispatch, line, attempt);
+    if (result == PREPARED) {
+        attempt_start(dispatch, attempt);
+        return START_DONE;
+    }
+    attempt_free(attempt);
+    return starts[result];
+}
+
+// The head waits for a run to end: what is no execute need not wait with it, least of all the cancelExecution of that
+// run. Nothing overtakes a barrier.
+static enum start overtake(struct dispatch *dispatch, struct line *line)
+{
+    struct store_ref refs[DISPATCH_WINDOW];
+    size_t count = store_list_others(dispatch->flow->reader, line->job, refs, DISPATCH_WINDOW);
+    for (size_t i = 0; i < count && !action_is_barrier(refs[i].action); i++) {
+        if (!attempt_find(dispatch, refs[i].id) && start_one(dispatch, line, refs[i].id) == START_DONE) {
+            return START_DONE;
+        }
+    }
+    return START_BLOCKED;
+}
 
 // The head of one line: started, dealt with otherwise, or blocked.
 static enum start start_head(struct dispatch *dispatch, struct line *line)
@@ -125,33 +168,16 @@ static enum start start_head(struct dispatch *dispatch, struct line *line)
     if (!line_peek(dispatch, line, &ref)) {
         return START_EMPTY;
     }
-    struct attempt *attempt = memory_must(calloc(1, sizeof *attempt));
-    attempt->dispatch = dispatch;
-    attempt->line = line;
-    bytes_init(&attempt->body, (size_t)COMMAND_PAYLOAD_MAX * 4);
-    enum status rc = store_load(dispatch->flow->reader, ref.id, &attempt->command);
-    if (rc != STATUS_OK || attempt->command.state != COMMAND_READY) {
-        attempt_free(attempt);
-        if (rc == STATUS_IO) { // the disk may come back
-            line->blocked_until_ms = dispatch->flow->now_ms + DISPATCH_RECHECK_MS;
-            return START_BLOCKED;
-        }
+    enum start start = start_one(dispatch, line, ref.id);
+    if (start == START_DONE) {
         line_pop(line, ref.id);
-        return START_DONE;
+    } else if (start == START_HELD) {
+        start = overtake(dispatch, line);
     }
-    enum prepared result = prepare_command(dispatch, line, attempt);
-    if (result == PREPARED) {
-        line_pop(line, ref.id);
-        attempt_start(dispatch, attempt);
-        return START_DONE;
-    }
-    attempt_free(attempt);
-    if (result == PREPARED_BLOCKED) {
+    if (start == START_BLOCKED) {
         line->blocked_until_ms = dispatch->flow->now_ms + DISPATCH_RECHECK_MS;
-        return START_BLOCKED;
     }
-    line_pop(line, ref.id);
-    return START_DONE;
+    return start;
 }
 
 // Round robin over the lines, one command each, as long as the gate allows and something moves.

@@ -29,12 +29,13 @@ void dispatch_free(struct dispatch *dispatch);
 void dispatch_arrived(struct dispatch *dispatch, const char *job);
 // A command that need not wait for its turn: status, and a cancelExecution of something that has not left.
 void dispatch_at_once(struct dispatch *dispatch, int64_t id);
+// A command that waits for its next try: now, as far as the gate allows.
+void dispatch_hurry(struct dispatch *dispatch, int64_t id);
 // A command that was ambiguous is settled: it may start again (ready) or has its answer.
 void dispatch_settled(struct dispatch *dispatch, int64_t id, const char *job, bool ready);
 // AMBIGUOUS commands found at the start: they count as active in their job.
 void dispatch_resume(struct dispatch *dispatch, int64_t id, const char *job);
 // Starts what may start; returns ms until it wants to be called again at the latest.
 int64_t dispatch_turn(struct dispatch *dispatch);
-size_t dispatch_active(const struct dispatch *dispatch); // sent and not yet answered
 
 #endif

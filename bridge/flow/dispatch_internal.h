@@ -64,7 +64,12 @@ void line_pop(struct line *line, int64_t id);
 void line_free(struct line *line);
 
 // dispatch_prepare.c: whether the head of a line may start, and with what body
-enum prepared { PREPARED, PREPARED_BLOCKED, PREPARED_DROPPED }; // dropped: it is not to be sent, and is dealt with
+enum prepared {
+    PREPARED,
+    PREPARED_BLOCKED, // by another command that is under way; what is behind it waits, too
+    PREPARED_HELD,    // by a run that has not ended
+    PREPARED_DROPPED, // it is not to be sent, and is dealt with
+};
 enum prepared prepare_command(struct dispatch *dispatch, struct line *line, struct attempt *attempt);
 bool answer_at_once(struct dispatch *dispatch, const struct store_command *command);
 bool drop_target(struct dispatch *dispatch, const struct store_command *command);

@@ -145,7 +145,10 @@ bool drop_target(struct dispatch *dispatch, const struct store_command *command)
     if (!command->of || find_target(dispatch, command, &target) != STATUS_OK) {
         return false;
     }
-    bool waiting = target.state == COMMAND_READY || target.state == COMMAND_RETRY_WAIT;
+    // One that is under way may be a commit ahead of what the reader sees.
+    const struct attempt *attempt = attempt_find(dispatch, target.id);
+    bool waiting = (target.state == COMMAND_READY || target.state == COMMAND_RETRY_WAIT) &&
+                   (!attempt || attempt->phase == ATTEMPT_WAITING);
     if (waiting) {
         drop_waiting(dispatch, command, &target);
     }
@@ -171,7 +174,7 @@ static enum prepared resolve_target(struct dispatch *dispatch, struct store_comm
         return PREPARED_DROPPED;
     }
     enum prepared result = PREPARED;
-    if (target.state == COMMAND_SENT || target.state == COMMAND_AMBIGUOUS) {
+    if (target.state == COMMAND_SENT || target.state == COMMAND_AMBIGUOUS || attempt_find(dispatch, target.id)) {
         result = PREPARED_BLOCKED;
     } else if (!target.execution_id[0]) {
         refuse(dispatch, command, COMMAND_REFUSED, "NotFound", "of: that execute was never started");
@@ -242,7 +245,7 @@ static enum prepared check_overlap(struct dispatch *dispatch, struct line *line,
     if (job->overlap == CONFIG_OVERLAP_CANCEL_PREVIOUS) {
         cancel_open_runs(dispatch, line);
     }
-    return PREPARED_BLOCKED;
+    return PREPARED_HELD;
 }
 
 static void fail_defaults(struct line *line, const struct outcome *outcome)

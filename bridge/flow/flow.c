@@ -135,14 +135,14 @@ void flow_tell_log(struct flow_tell tell, struct store_change *change, const str
     add_message(change, command, tell, STORE_TOPIC_LOG, execution_id, &payload, false, 0);
 }
 
-struct store_change *flow_refuse(const struct flow *flow, const struct store_command *command, enum command_state to,
-                                 const char *state, const char *type, const char *message, int http_status)
+struct store_change *flow_refuse_as(struct flow_tell tell, const struct store_command *command, enum command_state to,
+                                    const char *state, const char *type, const char *message, int http_status)
 {
     struct store_change *change = flow_change(command, to);
     flow_set_error(change, type, message, http_status);
-    change->done_ms = flow->wall_ms;
-    change->ended_ms = flow->wall_ms;
-    flow_tell_rejected(flow_telling(flow), change, command, type, message, http_status);
+    change->done_ms = tell.wall_ms;
+    change->ended_ms = tell.wall_ms;
+    flow_tell_rejected(tell, change, command, type, message, http_status);
     if (command->action == ACTION_EXECUTE) {
         struct flow_run run = {
             .execution_id = "",
@@ -154,12 +154,36 @@ struct store_change *flow_refuse(const struct flow *flow, const struct store_com
             .error_type = type,
             .error_message = message,
         };
-        flow_tell_status(flow_telling(flow), change, command, &run);
+        flow_tell_status(tell, change, command, &run);
     }
     char tag[STORE_TAG_BYTES];
-    LOG_INFO("command rejected", LOG_SPAN("request", flow_request_id(command, flow->instance, tag)),
+    LOG_INFO("command rejected", LOG_SPAN("request", flow_request_id(command, tell.instance, tag)),
              LOG_TEXT("job", command->job), LOG_TEXT("action", action_text(command->action)), LOG_TEXT("type", type),
              LOG_INT("status", http_status));
+    return change;
+}
+
+struct store_change *flow_refuse(const struct flow *flow, const struct store_command *command, enum command_state to,
+                                 const char *state, const char *type, const char *message, int http_status)
+{
+    return flow_refuse_as(flow_telling(flow), command, to, state, type, message, http_status);
+}
+
+struct store_change *flow_give_up(struct flow_tell tell, const struct store_command *run, const char *message)
+{
+    struct store_change *change = flow_change(run, COMMAND_FINISHED);
+    struct flow_run said = {.execution_id = run->execution_id,
+                            .state = "unknown",
+                            .summary = span_of(run->summary),
+                            .progress = -1,
+                            .outcome = RUN_UNKNOWN,
+                            .error_type = "OutcomeUnknown",
+                            .error_message = message};
+    flow_tell_status(tell, change, run, &said);
+    change->fields = STORE_SET_RUN;
+    change->entry_digest = run->entry_digest;
+    change->ended_ms = tell.wall_ms;
+    LOG_WARNING("run given up", LOG_TEXT("job", run->job), LOG_TEXT("execution", run->execution_id));
     return change;
 }
 

@@ -67,6 +67,11 @@ void flow_tell_log(struct flow_tell tell, struct store_change *change, const str
 // The caller sets done and submits.
 struct store_change *flow_refuse(const struct flow *flow, const struct store_command *command, enum command_state to,
                                  const char *state, const char *type, const char *message, int http_status);
+// The same on any thread.
+struct store_change *flow_refuse_as(struct flow_tell tell, const struct store_command *command, enum command_state to,
+                                    const char *state, const char *type, const char *message, int http_status);
+// A run that is not followed any more though it has not ended: FINISHED, with the final status `unknown`. Any thread.
+struct store_change *flow_give_up(struct flow_tell tell, const struct store_command *run, const char *message);
 // The API did an execute: FOLLOWING or DONE, accepted and the status `queued`.
 struct store_change *flow_started(const struct flow *flow, const struct store_command *command,
                                   const char *execution_id, int http_status);

@@ -276,20 +276,7 @@ static void give_up_old(struct track *track)
         }
         more = run.done_ms + flow->config->follow.timeout_s * 1000 <= flow->wall_ms;
         if (more && strcmp(run.resource_job_id, track->resource_job_id) == 0) {
-            struct store_change *change = flow_change(&run, COMMAND_FINISHED);
-            struct flow_run said = {.execution_id = run.execution_id,
-                                    .state = "unknown",
-                                    .summary = span_of(run.summary),
-                                    .progress = -1,
-                                    .outcome = RUN_UNKNOWN,
-                                    .error_type = "OutcomeUnknown",
-                                    .error_message = "the run did not end within follow.timeout_s"};
-            flow_tell_status(flow_telling(flow), change, &run, &said);
-            change->fields = STORE_SET_RUN;
-            change->entry_digest = run.entry_digest;
-            change->ended_ms = flow->wall_ms;
-            LOG_WARNING("run given up", LOG_TEXT("job", run.job), LOG_TEXT("execution", run.execution_id));
-            submit(track, change);
+            submit(track, flow_give_up(flow_telling(flow), &run, "the run did not end within follow.timeout_s"));
         }
         store_command_free(&run);
     }

@@ -40,6 +40,7 @@ struct order {
     struct store_command command;
     struct translation translation;
     int64_t wall_ms;
+    int64_t letter;   // the dead letter that is tried once more, 0: none
     const char *type; // of the rejection
     char why[TRANSLATE_MESSAGE_BYTES];
 };
@@ -300,6 +301,7 @@ static void fill_command(struct order *order)
     command->digest = digest_of(order->message->payload);
     command->packet_id = order->message->packet_id;
     command->epoch = order->message->epoch;
+    command->letter = order->letter;
     memcpy(command->execution_id, translation->execution_id, COMMAND_ID_BYTES);
     fill_deadline(order);
     // The translation's texts change their owner.
@@ -327,7 +329,7 @@ static struct flow_tell telling(const struct intake *intake, const struct order 
 }
 
 // The rejection of a message that did not become a command.
-static void submit_rejection(struct intake *intake, struct order *order)
+static enum intake_end submit_rejection(struct intake *intake, struct order *order)
 {
     struct store_change *change = memory_must(store_change_new());
     struct reply reply = {
@@ -348,13 +350,21 @@ static void submit_rejection(struct intake *intake, struct order *order)
     bytes_free(&topic);
     LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
              LOG_TEXT("why", order->why));
-    store_submit_wait(intake->store, change);
+    change->dead_remove = order->letter;
+    enum status rc = store_submit_wait(intake->store, change);
+    if (rc != STATUS_OK) {
+        return rc == STATUS_CLOSED ? INTAKE_CLOSING : INTAKE_REPEATED; // the letter has gone meanwhile
+    }
     count(intake, &intake->counts.rejected);
     intake->ring(intake->ring_context); // a message waits in the outbox
+    return INTAKE_REJECTED;
 }
 
-static void submit_deadletter(struct intake *intake, const struct order *order, const char *reason)
+static enum intake_end submit_deadletter(struct intake *intake, const struct order *order, const char *reason)
 {
+    if (order->letter != 0) {
+        return INTAKE_DEAD;
+    }
     struct store_change *change = memory_must(store_change_new());
     struct bytes topic;
     struct bytes payload;
@@ -376,6 +386,7 @@ static void submit_deadletter(struct intake *intake, const struct order *order, 
     store_submit_wait(intake->store, change);
     count(intake, &intake->counts.dead);
     intake->ring(intake->ring_context); // a message waits in the outbox
+    return INTAKE_DEAD;
 }
 
 // The same request again: the stored answer, if there is one yet, to where this one wants it.
@@ -387,13 +398,16 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
         return;
     }
     struct store_change *change = memory_must(store_change_new());
+    struct flow_tell tell = telling(intake, order);
+    // To the letter: a redelivery after a crash also comes here, and to who reads both it must be one answer.
+    tell.wall_ms = existing->done_ms;
     order->command.id = existing->id;
     if (existing->error_type) {
-        flow_tell_rejected(telling(intake, order), change, &order->command, existing->error_type,
-                           existing->error_message, (int)existing->http_status);
+        flow_tell_rejected(tell, change, &order->command, existing->error_type, existing->error_message,
+                           (int)existing->http_status);
     } else {
         bool execute = existing->action == ACTION_EXECUTE;
-        flow_tell_accepted(telling(intake, order), change, &order->command, execute ? existing->execution_id : "",
+        flow_tell_accepted(tell, change, &order->command, execute ? existing->execution_id : "",
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
     LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));
@@ -418,9 +432,10 @@ static void tell_arrival(struct intake *intake, const struct order *order)
     }
 }
 
-static void submit_command(struct intake *intake, struct order *order)
+static enum intake_end submit_command(struct intake *intake, struct order *order)
 {
     struct store_command existing;
+    enum intake_end end = INTAKE_QUEUED;
     int64_t forget_before_ms = order->wall_ms - intake->config->journal.keep_done_s * 1000;
     fill_command(order);
     enum store_intake_result result =
@@ -431,55 +446,66 @@ static void submit_command(struct intake *intake, struct order *order)
         break;
     case STORE_REPEAT:
         repeat_answer(intake, order, &existing);
+        end = INTAKE_REPEATED;
         break;
     case STORE_CONFLICT:
         refuse(order, "Conflict", "requestId: it was used with another body before");
-        submit_rejection(intake, order);
+        end = submit_rejection(intake, order);
         break;
     case STORE_JOURNAL_FULL:
         refuse(order, "JournalFull", "the journal holds as many unfinished commands as it may: try again later");
-        submit_rejection(intake, order);
+        end = submit_rejection(intake, order);
         break;
     case STORE_REDELIVERED:
         LOG_INFO("message redelivered", LOG_SPAN("topic", order->message->topic));
         count(intake, &intake->counts.redelivered);
+        end = INTAKE_REPEATED;
         break;
     case STORE_CLOSING:
+        end = INTAKE_CLOSING;
         break;
     }
     store_command_free(&existing);
+    return end;
 }
 
-static void work_on(struct intake *intake, struct order *order)
+static enum intake_end work_on(struct intake *intake, struct order *order)
 {
     order->route = find_route(intake, order);
     if (!order->route) {
-        submit_deadletter(intake, order, "no route matches the topic");
-        return;
+        return submit_deadletter(intake, order, "no route matches the topic");
     }
     bool valid = read_message(intake, order);
     bool respond = order->message->response_topic.len > 0 && check_response_topic(intake, order);
     if (!expand_topics(order, respond)) {
-        submit_deadletter(intake, order, "the route's reply topics cannot be made of this topic");
-        return;
+        return submit_deadletter(intake, order, "the route's reply topics cannot be made of this topic");
     }
     order->command.correlation = (struct span){copy(order->message->correlation), order->message->correlation.len};
-    if (valid) {
-        submit_command(intake, order);
-    } else {
-        submit_rejection(intake, order);
-    }
+    return valid ? submit_command(intake, order) : submit_rejection(intake, order);
+}
+
+static enum intake_end take(struct intake *intake, struct order *order)
+{
+    order->wall_ms = clock_wall_ms(intake->clock);
+    pthread_mutex_lock(&intake->busy);
+    enum intake_end end = work_on(intake, order);
+    pthread_mutex_unlock(&intake->busy);
+    translate_free(&order->translation);
+    store_command_free(&order->command);
+    return end;
 }
 
 void intake_message(struct intake *intake, const struct mqtt_message *message)
 {
-    struct order order = {.message = message, .wall_ms = clock_wall_ms(intake->clock)};
+    struct order order = {.message = message};
     count(intake, &intake->counts.received);
-    pthread_mutex_lock(&intake->busy);
-    work_on(intake, &order);
-    pthread_mutex_unlock(&intake->busy);
-    translate_free(&order.translation);
-    store_command_free(&order.command);
+    take(intake, &order);
+}
+
+enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter)
+{
+    struct order order = {.message = message, .letter = letter};
+    return take(intake, &order);
 }
 
 size_t intake_take(struct intake *intake, struct intake_arrival *arrivals, size_t max, bool *overflow)

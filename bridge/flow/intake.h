@@ -29,8 +29,20 @@ struct intake_counts {
 struct intake *intake_create(const struct config *config, struct store *store, const struct clock *clock,
                              void (*ring)(void *context), void *ring_context);
 void intake_free(struct intake *intake);
+// What became of a message.
+enum intake_end {
+    INTAKE_QUEUED,   // a command is in the journal
+    INTAKE_REPEATED, // it was there already
+    INTAKE_REJECTED,
+    INTAKE_DEAD,   // nobody can answer it
+    INTAKE_CLOSING // nothing was committed
+};
+
 // The receive thread.
 void intake_message(struct intake *intake, const struct mqtt_message *message);
+// A dead letter once more, by the configuration of today: it goes in the commit of what becomes of it, so never twice.
+// When it stays dead, or was known already (INTAKE_REPEATED), it is left. Any thread but the loop.
+enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter);
 // The loop. Takes up to max arrivals; *overflow is set when some were not noted.
 size_t intake_take(struct intake *intake, struct intake_arrival *arrivals, size_t max, bool *overflow);
 // The loop. Waits for the message that is being worked on; the old configuration is not used any more afterwards.

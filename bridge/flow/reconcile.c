@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See reconcile.h. A command counts as not done only after `checks` readings of the log, settle_ms apart and the first
-// settle_ms after the answer was lost, each of which was whole back to the time of sending and did not have its marker.
-// The loop's thread.
+// settle_ms after the answer was lost, each of which was whole back to the time of sending (runlog_reach) and did not
+// have its marker. The loop's thread.
 #include "flow/reconcile.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -29,6 +29,9 @@ struct inquiry {
     uint32_t limit;
     uint32_t refused_limit; // the smallest that the API refused, 0: none
     uint32_t failures;      // of readings in a row
+    int64_t since_ms;       // of the reading under way: before it, by the API's clock, no suspect was sent
+    bool from_start;        // the log is read from its beginning, to see whether a page reaches back to since_ms
+    bool reaches_back;      // the page did
 };
 
 struct reconcile {
@@ -36,7 +39,7 @@ struct reconcile {
     struct reconcile_next next;
     struct inquiry *inquiries;
     size_t reading;
-    size_t open;
+    size_t longest; // page that the API has given
 };
 
 struct reconcile *reconcile_create(struct flow *flow, const struct reconcile_next *next)
@@ -95,14 +98,9 @@ void reconcile_add(struct reconcile *reconcile, int64_t id, const char *job)
     if (reconcile->flow->config->api.policy == CONFIG_POLICY_RECONCILE) {
         suspect->due_ms += reconcile->flow->config->api.settle_ms;
     }
+    inquiry->from_start = inquiry->from_start && inquiry->suspects;
     suspect->next = inquiry->suspects;
     inquiry->suspects = suspect;
-    reconcile->open++;
-}
-
-size_t reconcile_open(const struct reconcile *reconcile)
-{
-    return reconcile->open;
 }
 
 // What a change of a suspect needs when it is committed.
@@ -118,7 +116,6 @@ static void drop_suspect(struct inquiry *inquiry, int64_t id)
             struct suspect *suspect = *at;
             *at = suspect->next;
             free_suspect(suspect);
-            inquiry->reconcile->open--;
             return;
         }
     }
@@ -177,6 +174,7 @@ static void match_entry(void *context, const struct runlog_entry *entry)
     struct inquiry *inquiry = context;
     const struct flow *flow = inquiry->reconcile->flow;
     struct bytes marker;
+    inquiry->reaches_back = inquiry->reaches_back || (entry->ended_ms >= 0 && entry->ended_ms < inquiry->since_ms);
     bytes_init(&marker, (size_t)COMMAND_CONTEXT_MAX * 4);
     int64_t id =
         runlog_marker(entry, flow->config->api.marker, &marker) ? store_tag_id(flow->instance, bytes_span(&marker)) : 0;
@@ -200,21 +198,31 @@ static bool widen(struct inquiry *inquiry)
     return true;
 }
 
-static void judge_missing(struct inquiry *inquiry, bool whole)
+// Whether another question may tell more.
+static bool ask_more(struct inquiry *inquiry, enum runlog_reach reach)
+{
+    if (reach == RUNLOG_UNSURE && !inquiry->from_start) {
+        inquiry->from_start = true;
+        return true;
+    }
+    return reach == RUNLOG_CUT && widen(inquiry);
+}
+
+static void judge_missing(struct inquiry *inquiry, enum runlog_reach reach)
 {
     const struct flow *flow = inquiry->reconcile->flow;
-    bool wider = !whole && widen(inquiry);
+    bool more = ask_more(inquiry, reach);
     for (struct suspect *suspect = inquiry->suspects; suspect; suspect = suspect->next) {
         if (!suspect->searched || suspect->settling) {
             continue;
         }
-        if (whole) {
+        if (reach == RUNLOG_WHOLE) {
             suspect->missing++;
             suspect->due_ms = flow->now_ms + flow->config->api.settle_ms;
             if (suspect->missing >= flow->config->api.checks) {
                 send_again(inquiry, suspect);
             }
-        } else if (wider) {
+        } else if (more) {
             suspect->due_ms = flow->now_ms;
         } else {
             give_up(inquiry, suspect, "the job's log does not reach back to the time of sending");
@@ -265,8 +273,12 @@ static void judge_reading(struct inquiry *inquiry, const struct http_response *r
         return;
     }
     inquiry->failures = 0;
+    inquiry->reaches_back = false;
     runlog_parse(response->body, match_entry, inquiry, &count, &skipped);
-    judge_missing(inquiry, runlog_page_complete(inquiry->limit, count) && skipped == 0);
+    struct reconcile *reconcile = inquiry->reconcile;
+    struct runlog_page page = {inquiry->limit, count, reconcile->longest, inquiry->reaches_back};
+    reconcile->longest = count > reconcile->longest ? count : reconcile->longest;
+    judge_missing(inquiry, skipped > 0 ? RUNLOG_CUT : runlog_reach(&page));
 }
 
 static void take_log(void *context, int64_t tag, const struct http_response *response)
@@ -323,6 +335,10 @@ static int64_t choose_suspects(struct inquiry *inquiry)
         if (suspect->command.id == 0 && store_load(flow->reader, suspect->id, &suspect->command) != STATUS_OK) {
             continue; // the disk may come back
         }
+        if (suspect->command.state != COMMAND_AMBIGUOUS) { // the operator has dropped it
+            settle(inquiry, suspect, memory_must(store_change_new()));
+            continue;
+        }
         if (decide_now(inquiry, suspect)) {
             continue;
         }
@@ -345,7 +361,8 @@ static void read_log(struct inquiry *inquiry, int64_t earliest_ms)
         return;
     }
     // Without the API's clock at the time of sending the log is read from its beginning.
-    int64_t since_ms = earliest_ms > RUNLOG_SINCE_MARGIN_MS ? earliest_ms - RUNLOG_SINCE_MARGIN_MS : 0;
+    inquiry->since_ms = earliest_ms > RUNLOG_SINCE_MARGIN_MS ? earliest_ms - RUNLOG_SINCE_MARGIN_MS : 0;
+    int64_t since_ms = inquiry->from_start ? 0 : inquiry->since_ms;
     char path[HTTP_URL_MAX_BYTES];
     snprintf(path, sizeof path, "/applications/%s/resource-jobs/%s/logs?limit=%u&since=%lld",
              suspect->command.application_id, suspect->command.resource_job_id, inquiry->limit, (long long)since_ms);

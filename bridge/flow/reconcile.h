@@ -24,6 +24,5 @@ void reconcile_free(struct reconcile *reconcile);
 // The row is AMBIGUOUS.
 void reconcile_add(struct reconcile *reconcile, int64_t id, const char *job);
 int64_t reconcile_turn(struct reconcile *reconcile); // ms until it wants to be called again at the latest
-size_t reconcile_open(const struct reconcile *reconcile);
 
 #endif

@@ -71,6 +71,7 @@ struct config_journal {
     const char *path;
     enum config_durability durability;
     int64_t max_commands;
+    int64_t max_dead;
     int64_t keep_done_s;
 };
 

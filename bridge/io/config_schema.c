@@ -117,6 +117,9 @@ const struct config_key config_keys[] = {
          "the last 50 ms at a power cut, and spares slow flash."),
     NUMBER("journal.max_commands", CORE(journal.max_commands), "1000000", 1, 100000000,
            "Most commands in the journal; a new one is then not acknowledged, so the broker keeps it."),
+    NUMBER(
+        "journal.max_dead", CORE(journal.max_dead), "1000", 0, 1000000,
+        "Most dead letters (messages that nobody can answer) that are kept for jobbridge queue; the oldest go first."),
     NUMBER("journal.keep_done_s", CORE(journal.keep_done_s), "86400", 1, YEAR_S,
            "Seconds for which an answered command is remembered, so that its requestId gets the same answer again."),
     NUMBER("follow.interval_ms", CORE(follow.interval_ms), "5000", 10, HOUR_MS,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define STORE_BATCH_MAX 512 // changes a transaction
+#define LOCK_LOOK_MS    20  // between two looks at a lock that is held
 
 // One thing to commit: an intake (command set), a change, or the beginning of a session with the broker.
 struct work {
@@ -175,12 +177,9 @@ static bool is_open(enum command_state state)
 
 static void count_change(struct store *store, const struct store_change *change)
 {
-    store->outbox -= (int64_t)change->remove_count;
+    store->outbox += change->outbox_growth;
     if (!change->applied) {
         return;
-    }
-    for (const struct store_message *message = change->messages; message; message = message->next) {
-        store->outbox++;
     }
     if (change->insert) {
         store->open += is_open(change->insert->state);
@@ -318,6 +317,17 @@ static void *run_writer(void *context)
     return NULL;
 }
 
+static bool wait_lock(int fd)
+{
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_LOOK_MS) {
+        if (waited_ms >= STORE_LOCK_MS) {
+            return false;
+        }
+        poll(NULL, 0, LOCK_LOOK_MS);
+    }
+    return true;
+}
+
 static enum status take_lock(struct store *store, char **why)
 {
     char path[4096];
@@ -327,7 +337,7 @@ static enum status take_lock(struct store *store, char **why)
         *why = asprintf(why, "cannot create %s: %s", path, strerror(errno)) < 0 ? NULL : *why;
         return STATUS_IO;
     }
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!wait_lock(store->lock_fd)) {
         char pid[32] = "";
         ssize_t len = pread(store->lock_fd, pid, sizeof pid - 1, 0);
         pid[len > 0 ? (size_t)len : 0] = '\0';
@@ -420,6 +430,7 @@ static struct store *make_store(const struct store_settings *settings)
     store->lock_fd = -1;
     store->wal_fd = -1;
     store->db.texts = store_write_texts;
+    store->db.max_dead = settings->max_dead;
     store->finished_last = &store->finished;
     queue_init(&store->waiting);
     pthread_mutex_init(&store->lock, NULL);
@@ -446,10 +457,13 @@ enum status store_open(const struct store_settings *settings, struct store **out
         return STATUS_NO_MEMORY;
     }
     enum status rc = take_lock(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_prepare(store->path, settings->power, why);
     rc = rc != STATUS_OK ? rc : store_db_open(&store->db, store->path, true, why);
+    rc = rc != STATUS_OK ? rc : store_file_check(&store->db, store->path, why);
     rc = rc != STATUS_OK ? rc : store_db_migrate(&store->db, why);
     rc = rc != STATUS_OK ? rc : store_db_read_instance(&store->db, why);
     rc = rc != STATUS_OK ? rc : recover(store, why);
+    rc = rc != STATUS_OK ? rc : store_file_sync(store->path, why);
     if (rc == STATUS_OK && pthread_create(&store->writer, NULL, run_writer, store) != 0) {
         rc = STATUS_NO_MEMORY;
     }
@@ -479,6 +493,11 @@ void store_close(struct store *store)
 const char *store_instance(const struct store *store)
 {
     return store->db.instance;
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
 }
 
 static bool wait_committed(struct store *store, struct work *work)
@@ -522,9 +541,10 @@ enum store_intake_result store_intake(struct store *store, struct store_command 
 enum status store_submit_wait(struct store *store, struct store_change *change)
 {
     struct work work = {.change = change, .waited = true};
-    bool taken = wait_committed(store, &work);
+    enum status rc = wait_committed(store, &work) ? STATUS_OK : STATUS_CLOSED;
+    rc = rc == STATUS_OK && !change->applied ? STATUS_CONFLICT : rc;
     store_change_free(change);
-    return taken ? STATUS_OK : STATUS_CLOSED;
+    return rc;
 }
 
 void store_submit(struct store *store, struct store_change *change)

@@ -16,13 +16,14 @@
 #include "rules/command.h"
 #include "rules/runlog.h"
 
-#define STORE_INSTANCE_BYTES  16   // text of the journal's own random id, with NUL
-#define STORE_TAG_BYTES       40   // INSTANCE-ID, with NUL
-#define STORE_LAZY_MS         200  // a lazy change waits at most so long for a commit to join
-#define STORE_SYNC_MS         50   // durability "process": at most so much is lost in a power cut
-#define STORE_RETRY_MS        500  // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_INSTANCE_BYTES  16  // text of the journal's own random id, with NUL
+#define STORE_TAG_BYTES       40  // INSTANCE-ID, with NUL
+#define STORE_LAZY_MS         200 // a lazy change waits at most so long for a commit to join
+#define STORE_SYNC_MS         50  // durability "process": at most so much is lost in a power cut
+#define STORE_RETRY_MS        500 // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_LOCK_MS         1000 // a lock that somebody else holds is waited for: `jobbridge queue` holds it for a moment
 #define STORE_REDELIVERY_SPAN 1024 // commands back that a redelivered message is compared with
-#define STORE_DEADLETTERS_MAX 1000 // kept; the oldest go first
+#define STORE_PRUNE_SCAN_MAX  256  // rows looked at by one pruning change
 
 struct store;
 struct store_reader;
@@ -69,6 +70,7 @@ struct store_command {
     int64_t ended_ms;
     int64_t packet_id; // of the MQTT message, 0: none
     int64_t epoch;     // counts the bridge's connections over restarts
+    int64_t letter;    // of an intake only: the dead letter that it was, which goes in the same commit; 0: none
 };
 
 // A message to publish. One block, freed with free().
@@ -110,14 +112,17 @@ struct store_change {
     size_t remove_count;
     int64_t supersede_of; // not 0: progress messages of that command with an id above supersede_above are dropped
     int64_t supersede_above;
-    int64_t prune_before_ms; // not 0: some final commands that ended before it, with an id above prune_after_id, go
-    int64_t prune_after_id;
+    int64_t check_seq;       // not 0: the row must have this seq - 1, or it is left alone (see store_submit_wait)
+    int64_t prune_before_ms; // not 0: final commands that ended before it go, of the STORE_PRUNE_SCAN_MAX rows with an
+    int64_t prune_after_id;  // id above prune_after_id; and all dead letters from before it
     struct span dead_topic, dead_payload; // not empty topic: a dead letter, borrowed until the commit
     const char *dead_reason;
-    bool lazy;                                                // joins the next commit instead of making one
-    bool applied;                                             // out
-    int64_t new_id;                                           // out, of insert
-    size_t pruned;                                            // out, 0: nothing is left to prune
+    int64_t dead_remove;   // not 0: the id of a dead letter to remove; nothing is applied when there is none
+    bool lazy;             // joins the next commit instead of making one
+    bool applied;          // out
+    int64_t new_id;        // out, of insert
+    int64_t pruned_up_to;  // out: where to go on, 0: the end was reached
+    int64_t outbox_growth; // out: messages that came less those that went
     void (*done)(struct store_change *change, void *context); // on the thread of store_collect, after the commit
     void *context;
 };
@@ -126,6 +131,7 @@ struct store_settings {
     const char *path;
     bool power; // durability: sync every commit
     int64_t max_commands;
+    int64_t max_dead; // dead letters kept; the oldest go first
     const struct clock *clock;
     void (*ring)(void *context); // any thread: there is something for store_collect
     void *ring_context;
@@ -142,6 +148,7 @@ enum status store_set_aside(const char *path, int64_t wall_ms, char **name);
 void store_close(struct store *store);
 
 const char *store_instance(const struct store *store);
+const char *store_path(const struct store *store); // lives as long as the store
 // The number of a new connection to the broker, before its first message. new_session: the broker has forgotten the
 // session before; waits until this is in the journal, because packet ids begin anew: what has an older one can't be
 // what is redelivered from now on. Any thread but the loop.
@@ -155,7 +162,7 @@ enum store_intake_result {
     STORE_NEW,         // committed; command->id is set
     STORE_REPEAT,      // the same requestId with the same payload: *existing is filled
     STORE_CONFLICT,    // the same requestId with another payload
-    STORE_REDELIVERED, // the broker sent it again; it is in the journal already
+    STORE_REDELIVERED, // the broker sent it again; it is in the journal already (or the dead letter has gone)
     STORE_JOURNAL_FULL,
     STORE_CLOSING, // nothing was committed
 };
@@ -165,7 +172,8 @@ enum store_intake_result {
 // existing must be freed by the caller with store_command_free.
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
                                       int64_t forget_before_ms, struct store_command *existing);
-// Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed.
+// Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed;
+// STATUS_CONFLICT: the row was not what the change expects, and was left alone.
 enum status store_submit_wait(struct store *store, struct store_change *change);
 // Queues for the next commit; never waits. The store owns the change until done, and frees it after done.
 void store_submit(struct store *store, struct store_change *change);
@@ -192,9 +200,12 @@ void store_command_free(struct store_command *command);
 struct span store_command_topic(const struct store_command *command, enum store_topic kind);
 
 // Reading. One reader belongs to one thread. Every function returns the number of rows or a status; a failing disk is
-// STATUS_IO or 0 rows, and logged.
+// STATUS_IO or 0 rows, and logged; but see store_reader_must.
 enum status store_reader_open(const char *path, struct store_reader **out, char **why);
 void store_reader_close(struct store_reader *reader);
+// From now on a reading that fails ends the process at once, with EX_IOERR or EX_OSERR: for the loop, which would else
+// take what it could not read for what is not there. A restart continues from the journal.
+void store_reader_must(struct store_reader *reader);
 const char *store_reader_instance(const struct store_reader *reader);
 
 struct store_ref {
@@ -207,6 +218,8 @@ enum status store_load(struct store_reader *reader, int64_t id, struct store_com
 // Ids of commands of that job in that state, in order of arrival, after `after`.
 size_t store_list(struct store_reader *reader, enum command_state state, const char *job, int64_t after,
                   struct store_ref *refs, size_t max);
+// READY commands of that job that are no executes, in order of arrival.
+size_t store_list_others(struct store_reader *reader, const char *job, struct store_ref *refs, size_t max);
 // The next job name after `after` ("" first) that has commands in that state; malloc'ed, NULL: no more.
 char *store_next_job(struct store_reader *reader, enum command_state state, const char *after);
 int64_t store_count(struct store_reader *reader, enum command_state state, const char *job); // job NULL: all
@@ -228,5 +241,33 @@ enum status store_last_finished(struct store_reader *reader, const char *job, st
 int64_t store_newest_server_ms(struct store_reader *reader, const char *job);
 // Messages after id `after`, oldest first, as a list; the caller frees each.
 struct store_message *store_next_messages(struct store_reader *reader, int64_t after, size_t max);
+
+// For people (store_query.c): what is asked rarely, and may look at every row.
+struct store_filter {
+    const char *job;        // NULL: any
+    const char *request_id; // NULL: any
+    enum command_state state;
+    bool any_state;             // state does not matter
+    bool open;                  // only what is not final
+    int64_t since_ms, until_ms; // arrived at or after, and before; 0: any time
+    size_t max;
+};
+// Newest first; at most filter->max. The command is the callee's for the time of the call.
+enum status store_query(struct store_reader *reader, const struct store_filter *filter,
+                        void (*each)(void *context, const struct store_command *command), void *context);
+
+struct store_deadletter {
+    int64_t id;
+    int64_t at_ms;
+    struct span topic; // borrowed
+    struct span payload;
+    const char *reason;
+};
+// Newest first; at most max, that came in [since_ms, until_ms), 0: any time. id 0: all, else that one alone.
+enum status store_query_dead(struct store_reader *reader, int64_t id, int64_t since_ms, int64_t until_ms, size_t max,
+                             void (*each)(void *context, const struct store_deadletter *letter), void *context);
+// The messages of the outbox on one of the topics of the command, ids put in by the caller.
+enum status store_query_messages(struct store_reader *reader, const char *topic,
+                                 void (*each)(void *context, const struct store_message *message), void *context);
 
 #endif

@@ -12,12 +12,20 @@
 #define STORE_CACHE_KIB      1024
 #define STORE_STATEMENTS_MAX 40
 
+#define STORE_CHECK_MAX_BYTES (64 << 20) // a larger journal is not read through at the start
+
 struct store_db {
     sqlite3 *handle;
     sqlite3_stmt *statements[STORE_STATEMENTS_MAX];
     const char *const *texts; // the statements' SQL, prepared at first use
     int rc;                   // sticky: the first error since the transaction began
     char instance[STORE_INSTANCE_BYTES];
+    int64_t max_dead; // the writer's
+};
+
+struct store_reader {
+    struct store_db db;
+    bool must; // a reading that fails ends the process
 };
 
 // store_schema.c
@@ -32,6 +40,15 @@ int store_db_step(struct store_db *db, sqlite3_stmt *statement);
 void store_bind_text(sqlite3_stmt *statement, int index, const char *text); // NULL binds NULL; borrowed
 void store_bind_span(sqlite3_stmt *statement, int index, struct span text); // empty binds NULL; borrowed
 bool store_result_corrupt(int rc);
+
+// store_file.c
+// Makes the journal where there is none, whole or not at all; else looks for damage that SQLite would not mention.
+// power: every commit of those who wrote it was synced. STATUS_INVALID: damaged. *why: malloc'ed, in every failure.
+enum status store_file_prepare(const char *path, bool power, char **why);
+enum status store_file_check(struct store_db *db, const char *path, char **why); // reads it through; leaves it open
+// What a process that was killed has committed, but perhaps not synced, is on the disk now, and so is the log's name:
+// SQLite takes both for granted, and a message that comes again is acknowledged without another commit.
+enum status store_file_sync(const char *path, char **why);
 
 // store_write.c: inside a transaction, on the writer's thread
 struct store_intake_limits {

@@ -5,16 +5,15 @@
 #include "io/store_internal.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 #define READ_SCAN_MAX "10000" // newest rows that a question without an index looks at
-
-struct store_reader {
-    struct store_db db;
-};
 
 enum read_statement {
     READ_LOAD,
     READ_LIST,
+    READ_LIST_OTHERS,
     READ_NEXT_JOB,
     READ_COUNT,
     READ_COUNT_ALL,
@@ -32,6 +31,8 @@ static const char *const texts[] = {
     [READ_LOAD] = "SELECT " STORE_COLUMNS " FROM commands WHERE id = ?",
     [READ_LIST] = "SELECT id, action, expires_ms FROM commands WHERE state < 6 AND state = ? AND job = ? AND id > ?"
                   " ORDER BY id LIMIT ?",
+    [READ_LIST_OTHERS] = "SELECT id, action, expires_ms FROM commands WHERE state = 1 AND action <> 0 AND job = ?"
+                         " ORDER BY id LIMIT ?",
     [READ_NEXT_JOB] = "SELECT job FROM commands WHERE state < 6 AND state = ? AND job > ? ORDER BY job LIMIT 1",
     [READ_COUNT] = "SELECT count(*) FROM commands WHERE state < 6 AND state = ? AND job = ?",
     [READ_COUNT_ALL] = "SELECT count(*) FROM commands WHERE state < 6 AND state = ?",
@@ -85,13 +86,37 @@ const char *store_reader_instance(const struct store_reader *reader)
     return reader->db.instance;
 }
 
+void store_reader_must(struct store_reader *reader)
+{
+    reader->must = true;
+}
+
+static void fail(struct store_reader *reader, int rc)
+{
+    reader->db.rc = rc;
+    LOG_ERROR("journal cannot be read", LOG_TEXT("why", sqlite3_errstr(rc)), LOG_INT("code", rc));
+    if (reader->must) {
+        LOG_ERROR("ending; what was acknowledged is in the journal, and a restart continues");
+        log_flush();
+        _exit((rc & 0xff) == SQLITE_NOMEM ? EX_OSERR : EX_IOERR);
+    }
+}
+
+static sqlite3_stmt *begin(struct store_reader *reader, enum read_statement index)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, (int)index);
+    if (!statement) {
+        fail(reader, reader->db.rc);
+    }
+    return statement;
+}
+
 // True while there are rows; a failure is logged and ends the reading.
 static bool step(struct store_reader *reader, sqlite3_stmt *statement)
 {
     int rc = sqlite3_step(statement);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        LOG_ERROR("journal cannot be read", LOG_TEXT("why", sqlite3_errmsg(reader->db.handle)));
-        reader->db.rc = rc;
+        fail(reader, rc);
     }
     return rc == SQLITE_ROW;
 }
@@ -106,6 +131,9 @@ static enum status read_one(struct store_reader *reader, sqlite3_stmt *statement
     enum status rc = STATUS_NOT_FOUND;
     if (step(reader, statement)) {
         rc = store_row_read(statement, command);
+        if (rc == STATUS_NO_MEMORY) {
+            fail(reader, SQLITE_NOMEM);
+        }
     } else if (reader->db.rc != SQLITE_OK) {
         rc = STATUS_IO;
     }
@@ -138,7 +166,7 @@ static size_t read_refs(struct store_reader *reader, sqlite3_stmt *statement, st
 
 enum status store_load(struct store_reader *reader, int64_t id, struct store_command *command)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_LOAD);
+    sqlite3_stmt *statement = begin(reader, READ_LOAD);
     if (statement) {
         sqlite3_bind_int64(statement, 1, id);
     }
@@ -148,7 +176,7 @@ enum status store_load(struct store_reader *reader, int64_t id, struct store_com
 size_t store_list(struct store_reader *reader, enum command_state state, const char *job, int64_t after,
                   struct store_ref *refs, size_t max)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_LIST);
+    sqlite3_stmt *statement = begin(reader, READ_LIST);
     if (!statement) {
         return 0;
     }
@@ -159,22 +187,40 @@ size_t store_list(struct store_reader *reader, enum command_state state, const c
     return read_refs(reader, statement, refs, max);
 }
 
+size_t store_list_others(struct store_reader *reader, const char *job, struct store_ref *refs, size_t max)
+{
+    sqlite3_stmt *statement = begin(reader, READ_LIST_OTHERS);
+    if (!statement) {
+        return 0;
+    }
+    store_bind_text(statement, 1, job);
+    sqlite3_bind_int64(statement, 2, (int64_t)max);
+    return read_refs(reader, statement, refs, max);
+}
+
 char *store_next_job(struct store_reader *reader, enum command_state state, const char *after)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_NEXT_JOB);
+    sqlite3_stmt *statement = begin(reader, READ_NEXT_JOB);
     if (!statement) {
         return NULL;
     }
     sqlite3_bind_int(statement, 1, (int)state);
     store_bind_text(statement, 2, after);
-    char *job = step(reader, statement) ? strdup((const char *)sqlite3_column_text(statement, 0)) : NULL;
+    char *job = NULL;
+    if (step(reader, statement)) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        job = text ? strdup(text) : NULL;
+        if (!job) {
+            fail(reader, SQLITE_NOMEM);
+        }
+    }
     sqlite3_reset(statement);
     return job;
 }
 
 int64_t store_count(struct store_reader *reader, enum command_state state, const char *job)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, job ? READ_COUNT : READ_COUNT_ALL);
+    sqlite3_stmt *statement = begin(reader, job ? READ_COUNT : READ_COUNT_ALL);
     if (statement) {
         sqlite3_bind_int(statement, 1, (int)state);
         if (job) {
@@ -186,7 +232,7 @@ int64_t store_count(struct store_reader *reader, enum command_state state, const
 
 size_t store_list_expired(struct store_reader *reader, int64_t wall_ms, struct store_ref *refs, size_t max)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_EXPIRED);
+    sqlite3_stmt *statement = begin(reader, READ_EXPIRED);
     if (!statement) {
         return 0;
     }
@@ -201,7 +247,7 @@ size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t
     size_t count = 0;
     *last = after;
     *scanned = 0;
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_UNANSWERED);
+    sqlite3_stmt *statement = begin(reader, READ_UNANSWERED);
     if (!statement) {
         return 0;
     }
@@ -221,13 +267,13 @@ size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t
 
 int64_t store_first_open(struct store_reader *reader)
 {
-    return read_int(reader, store_db_statement(&reader->db, READ_FIRST_OPEN));
+    return read_int(reader, begin(reader, READ_FIRST_OPEN));
 }
 
 enum status store_find_execution(struct store_reader *reader, const char *resource_job_id, const char *execution_id,
                                  struct store_command *command)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_EXECUTION);
+    sqlite3_stmt *statement = begin(reader, READ_EXECUTION);
     if (statement) {
         store_bind_text(statement, 1, execution_id);
         store_bind_text(statement, 2, resource_job_id);
@@ -238,7 +284,7 @@ enum status store_find_execution(struct store_reader *reader, const char *resour
 enum status store_find_request(struct store_reader *reader, const char *scope, const char *request_id,
                                struct store_command *command)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_REQUEST);
+    sqlite3_stmt *statement = begin(reader, READ_REQUEST);
     if (statement) {
         store_bind_text(statement, 1, scope);
         store_bind_text(statement, 2, request_id);
@@ -248,7 +294,7 @@ enum status store_find_request(struct store_reader *reader, const char *scope, c
 
 enum status store_last_finished(struct store_reader *reader, const char *job, struct store_command *command)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_LAST_FINISHED);
+    sqlite3_stmt *statement = begin(reader, READ_LAST_FINISHED);
     if (statement) {
         store_bind_text(statement, 1, job);
     }
@@ -257,7 +303,7 @@ enum status store_last_finished(struct store_reader *reader, const char *job, st
 
 int64_t store_newest_server_ms(struct store_reader *reader, const char *job)
 {
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_NEWEST_SERVER);
+    sqlite3_stmt *statement = begin(reader, READ_NEWEST_SERVER);
     if (statement) {
         store_bind_text(statement, 1, job);
     }
@@ -281,7 +327,7 @@ struct store_message *store_next_messages(struct store_reader *reader, int64_t a
 {
     struct store_message *first = NULL;
     struct store_message **last = &first;
-    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_MESSAGES);
+    sqlite3_stmt *statement = begin(reader, READ_MESSAGES);
     if (!statement) {
         return NULL;
     }
@@ -290,7 +336,8 @@ struct store_message *store_next_messages(struct store_reader *reader, int64_t a
     while (step(reader, statement)) {
         *last = read_message(statement);
         if (!*last) {
-            break; // out of memory: the rest is read the next time
+            fail(reader, SQLITE_NOMEM);
+            break;
         }
         last = &(*last)->next;
     }

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-_Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1, "the partial indexes below are made for these numbers");
+_Static_assert(COMMAND_DONE == 6 && COMMAND_READY == 1 && ACTION_EXECUTE == 0,
+               "the partial indexes below are made for these numbers");
 
 static const char *const migrations[STORE_SCHEMA_VERSION] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -29,6 +29,7 @@ static const char *const migrations[STORE_SCHEMA_VERSION] = {
     "  answer TEXT, run_state TEXT, summary TEXT, seq INTEGER NOT NULL, entry_digest INTEGER, outcome INTEGER,"
     "  ended_ms INTEGER, packet_id INTEGER, epoch INTEGER);"
     "CREATE INDEX commands_open ON commands(state, job, id) WHERE state < 6;"
+    "CREATE INDEX commands_others ON commands(job, id) WHERE state = 1 AND action <> 0;"
     "CREATE INDEX commands_expiry ON commands(expires_ms) WHERE state = 1;"
     "CREATE UNIQUE INDEX commands_request ON commands(scope, request_id) WHERE request_id IS NOT NULL;"
     "CREATE INDEX commands_execution ON commands(execution_id) WHERE execution_id IS NOT NULL AND action = 0;"
@@ -182,10 +183,41 @@ static int run_migration(struct store_db *db, int from)
     return rc;
 }
 
+// Schema version 0 is that of a file without tables. With them it is a damaged journal, or none of ours.
+static enum status check_versionless(struct store_db *db, char **why)
+{
+    static const char sql[] = "SELECT count(*), count(*) FILTER (WHERE name IN ('meta', 'commands', 'outbox'))"
+                              " FROM sqlite_schema";
+    sqlite3_stmt *statement = NULL;
+    int tables = 0;
+    int ours = 0;
+    int rc = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        tables = sqlite3_column_int(statement, 0);
+        ours = sqlite3_column_int(statement, 1);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    if (rc != SQLITE_OK) {
+        return fail_open(db, why, "cannot read the journal", rc);
+    }
+    if (tables > 0) {
+        store_db_close(db);
+        *why =
+            strdup(ours > 0 ? "its schema version is damaged" : "the file is a database, but no journal of jobbridge");
+        return ours > 0 ? STATUS_INVALID : STATUS_CONFLICT;
+    }
+    return STATUS_OK;
+}
+
 enum status store_db_migrate(struct store_db *db, char **why)
 {
     int version = 0;
     int rc = read_version(db, &version);
+    enum status versionless = rc == SQLITE_OK && version == 0 ? check_versionless(db, why) : STATUS_OK;
+    if (versionless != STATUS_OK) {
+        return versionless;
+    }
     if (rc == SQLITE_OK && version > STORE_SCHEMA_VERSION) {
         if (asprintf(why, "the journal has schema %d, newer than the %d of this jobbridge: upgrade jobbridge", version,
                      STORE_SCHEMA_VERSION) < 0) {
@@ -209,7 +241,12 @@ enum status store_db_read_instance(struct store_db *db, char **why)
         rc = SQLITE_OK;
     }
     sqlite3_finalize(statement);
-    return rc == SQLITE_OK ? STATUS_OK : fail_open(db, why, "the journal has no instance", rc);
+    if (rc == SQLITE_OK && db->instance[0]) {
+        return STATUS_OK;
+    }
+    // It has our schema version: a table or a row of it is gone.
+    bool lost = rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ERROR;
+    return fail_open(db, why, "the journal has no instance", lost ? SQLITE_CORRUPT : rc);
 }
 
 void store_tag(const char *instance, int64_t id, char tag[STORE_TAG_BYTES])
@@ -232,25 +269,4 @@ int64_t store_tag_id(const char *instance, struct span tag)
         id = id * 10 + (tag.at[i] - '0');
     }
     return id;
-}
-
-enum status store_set_aside(const char *path, int64_t wall_ms, char **name)
-{
-    static const char *const suffixes[] = {"", "-wal"};
-    char from[4096];
-    char to[4096 + 32];
-    *name = NULL;
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        snprintf(from, sizeof from, "%s%s", path, suffixes[i]);
-        snprintf(to, sizeof to, "%s.damaged-%" PRId64 "%s", path, wall_ms, suffixes[i]);
-        if (rename(from, to) != 0 && i == 0) {
-            return STATUS_IO;
-        }
-        if (i == 0) {
-            *name = strdup(to);
-        }
-    }
-    snprintf(from, sizeof from, "%s-shm", path); // only an index of the WAL, made anew when it is missing
-    unlink(from);
-    return STATUS_OK;
 }

@@ -26,10 +26,11 @@ enum write_statement {
     WRITE_SESSION,
     WRITE_KEEP_NEXT_ID,
     WRITE_DEAD_ADD,
+    WRITE_DEAD_KEEP_LAST,
     WRITE_DEAD_TRIM,
+    WRITE_DEAD_REMOVE,
+    WRITE_DEAD_PRUNE,
 };
-
-#define WRITE_PRUNE_MAX 200 // rows a transaction, so that pruning never holds the intake up
 
 const char *const store_write_texts[] = {
     [WRITE_INSERT] = "INSERT INTO commands(" STORE_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
@@ -47,21 +48,29 @@ const char *const store_write_texts[] = {
                      " error_type = ?6, error_message = ?7, answer = ?8, done_ms = ?9, run_state = ?10, seq = ?11,"
                      " outcome = ?12, ended_ms = ?13, context = NULL, body = NULL,"
                      " server_ms = CASE WHEN coalesce(server_ms, 0) = 0 THEN ?14 ELSE server_ms END"
-                     " WHERE id = ?1 AND state = ?2",
+                     " WHERE id = ?1 AND state = ?2 AND (?15 = 0 OR seq = ?15 - 1)",
     [WRITE_RUN] = "UPDATE commands SET state = ?3, run_state = ?4, seq = ?5, summary = ?6, entry_digest = ?7,"
-                  " outcome = ?8, ended_ms = ?9 WHERE id = ?1 AND state = ?2",
+                  " outcome = ?8, ended_ms = ?9 WHERE id = ?1 AND state = ?2 AND (?10 = 0 OR seq = ?10 - 1)",
     [WRITE_PENDED] = "UPDATE commands SET state = ?3, flags = flags | 2, run_state = ?4, seq = ?5"
                      " WHERE id = ?1 AND state = ?2",
     [WRITE_OUTBOX_ADD] = "INSERT INTO outbox(topic, payload, correlation, retain, progress_of) VALUES(?,?,?,?,?)",
     [WRITE_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE id = ?",
     [WRITE_OUTBOX_SUPERSEDE] = "DELETE FROM outbox WHERE progress_of = ? AND progress_of IS NOT NULL AND id > ?",
-    [WRITE_PRUNE_LIST] = "SELECT id, topics, execution_id, request_id FROM commands WHERE id > ?1 AND state >= 6"
-                         " AND coalesce(ended_ms, done_ms, arrived_ms) < ?2 ORDER BY id LIMIT ?3",
+    [WRITE_PRUNE_LIST] = "SELECT id, topics, execution_id, request_id,"
+                         " state >= 6 AND coalesce(ended_ms, done_ms, arrived_ms) < ?2, arrived_ms"
+                         " FROM commands WHERE id > ?1 ORDER BY id LIMIT ?3",
     [WRITE_PRUNE] = "DELETE FROM commands WHERE id = ?",
     [WRITE_SESSION] = "INSERT OR REPLACE INTO meta(key, value) VALUES('session_epoch', ?)",
     [WRITE_KEEP_NEXT_ID] = "INSERT OR REPLACE INTO meta(key, value) VALUES('next_id', ?)",
-    [WRITE_DEAD_ADD] = "INSERT INTO deadletters(at_ms, topic, payload, reason) VALUES(?,?,?,?)",
+    // Numbers are never given twice, though the newest may be removed: an operator would drop another than he saw.
+    [WRITE_DEAD_ADD] = "INSERT INTO deadletters(id, at_ms, topic, payload, reason) VALUES("
+                       "(SELECT 1 + max(coalesce((SELECT max(id) FROM deadletters), 0), coalesce((SELECT"
+                       " CAST(value AS INTEGER) FROM meta WHERE key = 'last_dead'), 0))), ?,?,?,?)",
+    [WRITE_DEAD_KEEP_LAST] = "INSERT OR REPLACE INTO meta(key, value) SELECT 'last_dead', max(id) FROM deadletters"
+                             " HAVING max(id) IS NOT NULL",
     [WRITE_DEAD_TRIM] = "DELETE FROM deadletters WHERE id <= (SELECT max(id) FROM deadletters) - ?",
+    [WRITE_DEAD_REMOVE] = "DELETE FROM deadletters WHERE id = ?",
+    [WRITE_DEAD_PRUNE] = "DELETE FROM deadletters WHERE at_ms < ?",
 };
 
 static void forget_request(struct store_db *db, int64_t id)
@@ -118,9 +127,36 @@ static bool is_redelivered(struct store_db *db, const struct store_command *comm
     sqlite3_bind_int64(statement, 5, next_id - 1 - STORE_REDELIVERY_SPAN);
     sqlite3_bind_int64(statement, 6, command->packet_id);
     sqlite3_bind_int64(statement, 7, limits->session_epoch);
-    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) != 0;
+    int rc = sqlite3_step(statement);
+    bool found = rc == SQLITE_ROW && sqlite3_column_int(statement, 0) != 0;
     sqlite3_reset(statement);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        db->rc = rc; // what cannot be read must not count as not there: the transaction is run again
+    }
     return found;
+}
+
+static void run_with(struct store_db *db, int index, int64_t number)
+{
+    sqlite3_stmt *statement = store_db_statement(db, index);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, number);
+        store_db_step(db, statement);
+    }
+}
+
+static int remove_dead(struct store_db *db, int index, int64_t number)
+{
+    sqlite3_stmt *keep = store_db_statement(db, WRITE_DEAD_KEEP_LAST);
+    if (keep) {
+        store_db_step(db, keep);
+    }
+    sqlite3_stmt *statement = store_db_statement(db, index);
+    if (!statement) {
+        return 0;
+    }
+    sqlite3_bind_int64(statement, 1, number);
+    return store_db_step(db, statement);
 }
 
 enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command,
@@ -137,6 +173,9 @@ enum store_intake_result store_apply_intake(struct store_db *db, struct store_co
     }
     if (limits->full) {
         return STORE_JOURNAL_FULL;
+    }
+    if (command->letter != 0 && remove_dead(db, WRITE_DEAD_REMOVE, command->letter) == 0) {
+        return STORE_REDELIVERED;
     }
     sqlite3_stmt *statement = store_db_statement(db, WRITE_INSERT);
     if (statement) {
@@ -192,6 +231,7 @@ static bool apply_result(struct store_db *db, const struct store_change *change)
         sqlite3_bind_int64(statement, 13, change->ended_ms);
     }
     sqlite3_bind_int64(statement, 14, change->server_ms);
+    sqlite3_bind_int64(statement, 15, change->check_seq);
     return store_db_step(db, statement) == 1;
 }
 
@@ -208,6 +248,7 @@ static bool apply_run(struct store_db *db, const struct store_change *change)
     if (change->ended_ms != 0) {
         sqlite3_bind_int64(statement, 9, change->ended_ms);
     }
+    sqlite3_bind_int64(statement, 10, change->check_seq);
     return store_db_step(db, statement) == 1;
 }
 
@@ -236,7 +277,7 @@ static bool apply_move(struct store_db *db, const struct store_change *change)
     return store_db_step(db, statement) == 1;
 }
 
-static void add_message(struct store_db *db, struct store_message *message)
+static void add_message(struct store_db *db, struct store_change *change, struct store_message *message)
 {
     sqlite3_stmt *statement = store_db_statement(db, WRITE_OUTBOX_ADD);
     if (!statement) {
@@ -250,34 +291,35 @@ static void add_message(struct store_db *db, struct store_message *message)
     if (message->progress_of != 0) {
         sqlite3_bind_int64(statement, 5, message->progress_of);
     }
-    store_db_step(db, statement);
+    change->outbox_growth += store_db_step(db, statement);
     message->id = sqlite3_last_insert_rowid(db->handle);
 }
 
-static void remove_messages(struct store_db *db, const struct store_change *change)
+// One that was published twice, before and after a reconnect, is also removed twice: only rows count.
+static void remove_messages(struct store_db *db, struct store_change *change)
 {
     for (size_t i = 0; i < change->remove_count; i++) {
         sqlite3_stmt *statement = store_db_statement(db, WRITE_OUTBOX_REMOVE);
         if (statement) {
             sqlite3_bind_int64(statement, 1, change->remove[i]);
-            store_db_step(db, statement);
+            change->outbox_growth -= store_db_step(db, statement);
         }
     }
 }
 
 // Only what was not yet handed to the broker may be replaced: what is above supersede_above.
-static void supersede_messages(struct store_db *db, const struct store_change *change)
+static void supersede_messages(struct store_db *db, struct store_change *change)
 {
     sqlite3_stmt *statement = change->supersede_of != 0 ? store_db_statement(db, WRITE_OUTBOX_SUPERSEDE) : NULL;
     if (statement) {
         sqlite3_bind_int64(statement, 1, change->supersede_of);
         sqlite3_bind_int64(statement, 2, change->supersede_above);
-        store_db_step(db, statement);
+        change->outbox_growth -= store_db_step(db, statement);
     }
 }
 
 // A retained status on a topic of its own would stay for ever: an empty retained message removes it.
-static void clear_retained(struct store_db *db, sqlite3_stmt *row)
+static void clear_retained(struct store_db *db, struct store_change *change, sqlite3_stmt *row)
 {
     struct store_command command = {.topics = (char *)sqlite3_column_text(row, 1)};
     const char *execution_id = (const char *)sqlite3_column_text(row, 2);
@@ -292,49 +334,47 @@ static void clear_retained(struct store_db *db, sqlite3_stmt *row)
     struct store_message *message =
         bytes_ok(&full) ? store_message_new(bytes_span(&full), SPAN_NONE, true, SPAN_NONE, 0) : NULL;
     if (message) {
-        add_message(db, message);
+        add_message(db, change, message);
     }
     free(message);
     bytes_free(&full);
 }
 
-// Ids are never used again, though the newest row may go: they are in the tags that runs are found by.
-static void keep_next_id(struct store_db *db, int64_t next_id)
-{
-    sqlite3_stmt *statement = store_db_statement(db, WRITE_KEEP_NEXT_ID);
-    if (statement) {
-        sqlite3_bind_int64(statement, 1, next_id);
-        store_db_step(db, statement);
-    }
-}
-
+// Looks at a bounded number of rows, so that pruning never holds the intake up, however many cannot go. What came
+// after the time ended after it, too: with the first of these the end is reached.
 static void prune(struct store_db *db, struct store_change *change, int64_t next_id)
 {
-    int64_t ids[WRITE_PRUNE_MAX];
+    int64_t ids[STORE_PRUNE_SCAN_MAX];
     size_t count = 0;
+    int rows = 0;
+    bool young = false;
     sqlite3_stmt *list = store_db_statement(db, WRITE_PRUNE_LIST);
     if (!list) {
         return;
     }
     sqlite3_bind_int64(list, 1, change->prune_after_id);
     sqlite3_bind_int64(list, 2, change->prune_before_ms);
-    sqlite3_bind_int(list, 3, WRITE_PRUNE_MAX);
-    while (sqlite3_step(list) == SQLITE_ROW && count < WRITE_PRUNE_MAX) {
-        clear_retained(db, list);
-        ids[count++] = sqlite3_column_int64(list, 0);
+    sqlite3_bind_int(list, 3, STORE_PRUNE_SCAN_MAX);
+    while (rows < STORE_PRUNE_SCAN_MAX && !young && sqlite3_step(list) == SQLITE_ROW) {
+        rows++;
+        change->pruned_up_to = sqlite3_column_int64(list, 0);
+        young = sqlite3_column_int64(list, 5) >= change->prune_before_ms;
+        if (sqlite3_column_int(list, 4)) {
+            clear_retained(db, change, list);
+            ids[count++] = change->pruned_up_to;
+        }
     }
     sqlite3_reset(list);
     for (size_t i = 0; i < count; i++) {
-        sqlite3_stmt *statement = store_db_statement(db, WRITE_PRUNE);
-        if (statement) {
-            sqlite3_bind_int64(statement, 1, ids[i]);
-            store_db_step(db, statement);
-        }
+        run_with(db, WRITE_PRUNE, ids[i]);
     }
     if (count > 0) {
-        keep_next_id(db, next_id);
+        run_with(db, WRITE_KEEP_NEXT_ID, next_id); // ids are in the tags that runs are found by: never used again
     }
-    change->pruned = count;
+    if (rows < STORE_PRUNE_SCAN_MAX || young) {
+        change->pruned_up_to = 0;
+        remove_dead(db, WRITE_DEAD_PRUNE, change->prune_before_ms);
+    }
 }
 
 static void add_deadletter(struct store_db *db, const struct store_change *change)
@@ -351,7 +391,7 @@ static void add_deadletter(struct store_db *db, const struct store_change *chang
     store_db_step(db, statement);
     statement = store_db_statement(db, WRITE_DEAD_TRIM);
     if (statement) {
-        sqlite3_bind_int(statement, 1, STORE_DEADLETTERS_MAX);
+        sqlite3_bind_int64(statement, 1, db->max_dead);
         store_db_step(db, statement);
     }
 }
@@ -359,6 +399,7 @@ static void add_deadletter(struct store_db *db, const struct store_change *chang
 void store_apply_change(struct store_db *db, struct store_change *change, int64_t next_id)
 {
     change->applied = true;
+    change->outbox_growth = 0;
     if (change->insert) {
         sqlite3_stmt *statement = store_db_statement(db, WRITE_INSERT);
         if (statement) {
@@ -368,6 +409,8 @@ void store_apply_change(struct store_db *db, struct store_change *change, int64_
         }
     } else if (change->id != 0) {
         change->applied = apply_move(db, change);
+    } else if (change->dead_remove != 0) {
+        change->applied = remove_dead(db, WRITE_DEAD_REMOVE, change->dead_remove) == 1;
     }
     remove_messages(db, change);
     if (!change->applied) {
@@ -375,7 +418,7 @@ void store_apply_change(struct store_db *db, struct store_change *change, int64_
     }
     supersede_messages(db, change);
     for (struct store_message *message = change->messages; message; message = message->next) {
-        add_message(db, message);
+        add_message(db, change, message);
     }
     if (change->dead_topic.len > 0) {
         add_deadletter(db, change);

@@ -66,6 +66,12 @@ static struct span plain_member(struct json_value object, const char *name)
     return (struct span){value.raw.at + 1, value.raw.len - 2};
 }
 
+static int64_t time_member(struct json_value object, const char *name)
+{
+    struct span text = plain_member(object, name);
+    return clock_parse(text.at, text.len);
+}
+
 static int64_t count_member(struct json_value object, const char *name)
 {
     struct json_value value;
@@ -112,8 +118,8 @@ static bool read_entry(struct json_value element, struct runlog_entry *entry)
     snprintf(entry->execution_id, sizeof entry->execution_id, "%.*s", (int)id.len, id.at);
     read_state(element, entry->state);
     read_summary(element, entry);
-    struct span started = plain_member(element, "runStartedAt");
-    entry->started_ms = clock_parse(started.at, started.len);
+    entry->started_ms = time_member(element, "runStartedAt");
+    entry->ended_ms = time_member(element, "runCompletedAt");
     struct json_value context;
     if (json_find(element, "templateContext", &context) &&
         (context.type == JSON_STRING || context.type == JSON_OBJECT)) {
@@ -173,6 +179,28 @@ bool runlog_marker(const struct runlog_entry *entry, const char *marker_key, str
 bool runlog_page_complete(uint32_t limit, size_t count)
 {
     return count < limit;
+}
+
+// Numbers that people choose for the largest page: 25, 50, 100, 200, 250, 500, 1000 and so on, powers of two from 32.
+static bool looks_like_a_bound(size_t count)
+{
+    size_t digits = count;
+    while (digits > 0 && digits % 10 == 0) {
+        digits /= 10;
+    }
+    bool round = count >= 25 && (digits == 1 || digits == 2 || digits == 5 || digits == 25);
+    return round || (count >= 32 && (count & (count - 1)) == 0);
+}
+
+enum runlog_reach runlog_reach(const struct runlog_page *page)
+{
+    if (page->reaches_back) {
+        return RUNLOG_WHOLE;
+    }
+    if (!runlog_page_complete(page->limit, page->count)) {
+        return RUNLOG_CUT;
+    }
+    return page->count < page->longest || !looks_like_a_bound(page->count) ? RUNLOG_WHOLE : RUNLOG_UNSURE;
 }
 
 static int64_t plan_since_ms(const struct runlog_want *want)

@@ -19,9 +19,9 @@ const char *run_outcome_text(enum run_outcome outcome); // "succeeded", …; "" 
 struct runlog_entry {
     struct span raw; // the entry's own text
     char execution_id[COMMAND_ID_BYTES];
-    char state[RUNLOG_STATE_BYTES];                               // the API's word, cut when longer
-    int64_t started_ms;                                           // runStartedAt, -1 when absent or no time
-    struct span summary;                                          // executionSummary's own text, empty when absent
+    char state[RUNLOG_STATE_BYTES]; // the API's word, cut when longer
+    int64_t started_ms, ended_ms;   // runStartedAt, runCompletedAt; -1 when absent or no time
+    struct span summary;            // executionSummary's own text, empty when absent
     int64_t succeeded, failed, timed_out, in_progress, remaining; // 0 when absent
     bool has_summary;
     struct json_value context; // templateContext (a string, or an object should the API ever unwrap it), JSON_NULL else
@@ -70,6 +70,21 @@ struct runlog_want {
 struct runlog_plan runlog_next(const struct runlog_want *want);
 // True when the page cannot have cut anything off: fewer entries than asked for.
 bool runlog_page_complete(uint32_t limit, size_t count);
+
+// Whether a run that is not on a page is not in the log. The largest limit of the API is not documented, and it may
+// give less than it was asked for without a word, so a short page alone proves nothing.
+enum runlog_reach {
+    RUNLOG_WHOLE,  // it is not in the log
+    RUNLOG_CUT,    // a larger page may have it
+    RUNLOG_UNSURE, // the page is just as long as somebody would choose for a largest limit
+};
+struct runlog_page {
+    uint32_t limit;
+    size_t count;
+    size_t longest;    // page that this API has ever given
+    bool reaches_back; // it has a run that ended before the one in question can have begun
+};
+enum runlog_reach runlog_reach(const struct runlog_page *page);
 // The time to the next poll: min_ms after a change, else half as long again as last time, at most max_ms.
 int64_t runlog_interval_ms(int64_t last_ms, bool changed, int64_t min_ms, int64_t max_ms);
 

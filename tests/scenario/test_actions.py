@@ -69,6 +69,36 @@ def test_cancel_of_a_command_that_has_not_left_drops_it(site):
     assert site.api.executions() == [] and site.api.audit()["cancels"] == []
 
 
+def test_cancel_of_a_command_that_is_being_sent_waits_for_its_run(site):
+    site.start(run_ms=60000)
+    site.api.fault("execute", "actThenDelay", ms=1500, times=1)
+    run = site.send("execute")
+    site.api.wait_executions(1)
+    site.send("cancelExecution", {"of": run.request_id}).accepted()
+    execution = run.accepted()["executionId"]
+    assert run.final()["outcome"] == "canceled"
+    assert [cancel["executionId"] for cancel in site.api.audit()["cancels"]] == [execution]
+
+
+def test_cancel_of_a_command_whose_answer_was_lost_waits_until_it_is_found(site):
+    site.start(run_ms=60000)
+    site.api.fault("execute", "actThenDrop", times=1)
+    run = site.send("execute")
+    site.api.wait_executions(1)
+    site.send("cancelExecution", {"of": run.request_id}).accepted(timeout=30)
+    assert run.final()["outcome"] == "canceled"
+    assert len(site.api.executions()) == 1
+
+
+def test_cancel_of_a_run_that_has_ended_is_the_apis_to_answer(site):
+    site.start(run_ms=300)
+    run = site.send("execute")
+    before = run.final()
+    site.send("cancelExecution", {"of": run.request_id}).answer()
+    assert [cancel["executionId"] for cancel in site.api.audit()["cancels"]] in ([], [before["executionId"]])
+    assert site.api.requests("cancelExecution") and run.final() == before
+
+
 def test_cancel_of_a_run_that_nobody_knows(site):
     site.start()
     assert site.send("cancelExecution", {"of": "no-such-request"}).rejected()["error"]["type"]

@@ -175,3 +175,48 @@ def test_a_job_whose_defaults_cannot_be_read_is_not_run_without_them(site):
     site.send("execute", job="tune").accepted(timeout=30)
     [execution] = site.api.executions()
     assert '"limit":20.50' in execution["templateContext"] or execution["contextGiven"] is False
+
+
+@pytest.mark.parametrize("acted", [True, False], ids=["acted", "not acted"])
+def test_a_log_of_more_than_a_page_is_read_to_the_time_of_sending(site, acted):
+    site.start(run_ms=60000)
+    site.send("get").accepted()  # from here on the API's clock is known
+    site.api.fault("execute", "actThenDrop" if acted else "drop", times=1)
+    command = site.send("execute", {"templateContext": {"n": 1}})
+    site.api.wait_requests("execute", 1)
+    for _ in range(150):
+        site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
+    execution = command.accepted(timeout=30)["executionId"]
+    assert [e["executionId"] for e in site.api.executions()] == [execution]
+
+
+@pytest.mark.parametrize("most", [50, 100])
+@pytest.mark.parametrize("excess", ["clamp", "reject"])
+def test_a_log_that_does_not_reach_back_decides_nothing(site, excess, most):
+    """The API's largest limit is smaller than what has been run since."""
+    site.start(run_ms=60000)
+    site.send("get").accepted()
+    site.api.settings(maxLimit=most, limitExcess=excess)
+    site.api.fault("execute", "drop", times=1)
+    command = site.send("execute", {"templateContext": {"n": 1}})
+    site.api.wait_requests("execute", 1)
+    for _ in range(most + 10):
+        site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
+    assert command.error(timeout=30)["type"] == "OutcomeUnknown"
+    assert site.api.executions() == []
+
+
+def test_a_log_that_reaches_further_back_decides(site):
+    """Just as many new runs as might be a largest limit: older ones behind them show that it is none."""
+    site.start(run_ms=1)
+    site.api.settings(clockOffsetMs=-3600_000)
+    for _ in range(50):
+        site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
+    site.api.settings(clockOffsetMs=0, runMs=60000)
+    site.send("get").accepted()
+    site.api.fault("execute", "drop", times=1)
+    command = site.send("execute", {"templateContext": {"n": 1}})
+    site.api.wait_requests("execute", 1)
+    for _ in range(50):
+        site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
+    assert command.accepted(timeout=30)["executionId"] == site.api.executions()[0]["executionId"]

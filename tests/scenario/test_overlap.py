@@ -67,3 +67,48 @@ def test_other_actions_do_not_wait_for_a_run(site):
     site.send("execute").accepted()
     site.send("get").accepted()
     site.send("logs").accepted()
+
+
+@pytest.mark.sanitizers
+@pytest.mark.parametrize("by", ["executionId", "of"])
+def test_what_is_queued_does_not_hold_the_cancel_of_the_run_it_waits_for(site, by):
+    start(site, "queue", run_ms=60000)
+    first = site.send("execute")
+    execution = first.accepted()["executionId"]
+    queued = [site.send("execute") for _ in range(40)]
+    site.send("get").accepted()
+    site.send("cancelExecution", {by: execution if by == "executionId" else first.request_id}).accepted()
+    assert first.final()["outcome"] == "canceled"
+    queued[0].accepted()
+    assert len(site.api.executions()) == 2
+
+
+def test_nothing_overtakes_a_barrier(site):
+    site.config["jobs"][1]["overlap"] = "queue"
+    site.start(run_ms=1500)
+    first = site.send("execute", job="tune")
+    first.accepted()
+    second = site.send("execute", job="tune")
+    patch = site.send("patch", {"name": "after"}, job="tune")
+    behind = site.send("get", job="tune")
+    assert behind.accepted()["body"]["name"] == "after"
+    assert first.final()["outcome"] == "succeeded"
+    second.accepted()
+    patch.accepted()
+
+
+@pytest.mark.parametrize("overlap", ["skip", "cancel-previous"])
+def test_a_kill_changes_nothing_about_it(site, overlap):
+    start(site, overlap, run_ms=60000)
+    first = site.send("execute")
+    first.wait_state("inProgress")
+    site.bridge.kill()
+    second = site.send("execute")
+    site.start_bridge()
+    if overlap == "skip":
+        assert second.error()["type"] == "Overlap"
+        assert len(site.api.executions()) == 1
+    else:
+        second.accepted(timeout=30)
+        assert first.final()["outcome"] == "canceled"
+        assert len(site.api.executions()) == 2

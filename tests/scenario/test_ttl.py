@@ -63,3 +63,45 @@ def test_a_run_that_was_sent_does_not_expire(site):
     command = site.send("execute", {"ttl": 1})
     command.accepted()
     assert command.final()["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("acted", [True, False], ids=["acted", "not acted"])
+def test_the_time_ends_while_it_is_not_known_whether_it_was_done(site, acted):
+    """What was done is told; what was not is not sent any more."""
+    site.start()
+    site.api.fault("logs", "status", status=503)
+    site.api.fault("execute", "actThenDrop" if acted else "drop", times=1)
+    command = site.send("execute", {"ttl": 1})
+    sent = site.api.wait_requests("execute", 1)[0]["at"]
+    site.client.wait_for(lambda: site.api.requests("logs")[-1:] and site.api.requests("logs")[-1]["at"] > sent + 1500,
+                         "readings of the log after the time's end", 30)
+    assert not command.messages("accepted") and not command.messages("rejected")
+    site.api.clear_faults()
+    if acted:
+        assert command.accepted(timeout=30)["executionId"] == site.api.executions()[0]["executionId"]
+        assert command.final()["outcome"] == "succeeded"
+    else:
+        assert command.error(timeout=30)["type"] == "Expired"
+        assert command.final()["state"] == "expired"
+    assert len(site.api.requests("execute")) == 1
+
+
+def test_the_time_ends_while_a_wrong_token_holds_everything(site):
+    site.start()
+    site.api.drop_token(site.api.token)
+    command = site.send("execute", {"ttl": 2})
+    site.wait_bridge_state("degraded")
+    assert command.error(timeout=15)["type"] == "Expired"
+    site.api.put_token(site.api.token)
+    site.write_token(site.api.token)
+    site.send("get").accepted(timeout=30)
+    assert site.api.executions() == []
+
+
+def test_the_time_ends_behind_a_run(site):
+    site.config["jobs"][0]["overlap"] = "queue"
+    site.start(run_ms=60000)
+    site.send("execute").accepted()
+    command = site.send("execute", {"ttl": 1})
+    assert command.error()["type"] == "Expired"
+    assert len(site.api.executions()) == 1

@@ -53,6 +53,7 @@ static void test_defaults_others(void **state)
     assert_string_equal(config->journal.path, "/var/lib/jobbridge/journal.db");
     assert_int_equal(config->journal.durability, CONFIG_DURABILITY_POWER);
     assert_int_equal(config->journal.max_commands, 1000000);
+    assert_int_equal(config->journal.max_dead, 1000);
     assert_int_equal(config->journal.keep_done_s, 86400);
     assert_int_equal(config->follow.interval_ms, 5000);
     assert_int_equal(config->follow.max_interval_ms, 30000);
@@ -231,7 +232,7 @@ static void test_every_range(void **state)
         expect_key(key, "\"1\"", false);
         tested++;
     }
-    assert_int_equal(tested, 18);
+    assert_int_equal(tested, 19);
 }
 
 static void test_every_type(void **state)

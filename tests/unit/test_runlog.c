@@ -339,6 +339,30 @@ static void a_page_is_complete_below_its_limit(void **state)
     assert_false(runlog_page_complete(25, 26));
 }
 
+static void a_short_page_is_no_proof_by_itself(void **state)
+{
+    (void)state;
+    static const struct {
+        struct runlog_page page;
+        enum runlog_reach reach;
+    } rows[] = {
+        {{100, 0, 0, false}, RUNLOG_WHOLE},      {{100, 7, 0, false}, RUNLOG_WHOLE},
+        {{100, 100, 0, false}, RUNLOG_CUT},      {{100, 130, 0, false}, RUNLOG_CUT},
+        {{100, 100, 0, true}, RUNLOG_WHOLE},     {{200, 100, 100, false}, RUNLOG_UNSURE},
+        {{200, 100, 101, false}, RUNLOG_WHOLE},  {{200, 100, 100, true}, RUNLOG_WHOLE},
+        {{200, 99, 99, false}, RUNLOG_WHOLE},    {{100, 50, 0, false}, RUNLOG_UNSURE},
+        {{100, 25, 0, false}, RUNLOG_UNSURE},    {{100, 20, 0, false}, RUNLOG_WHOLE},
+        {{100, 10, 0, false}, RUNLOG_WHOLE},     {{100, 64, 0, false}, RUNLOG_UNSURE},
+        {{2000, 1000, 0, false}, RUNLOG_UNSURE}, {{2000, 250, 0, false}, RUNLOG_UNSURE},
+        {{2000, 1024, 0, false}, RUNLOG_UNSURE}, {{2000, 700, 0, false}, RUNLOG_WHOLE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (runlog_reach(&rows[i].page) != rows[i].reach) {
+            fail_msg("row %zu", i);
+        }
+    }
+}
+
 static void since_reaches_back_before_the_earliest(void **state)
 {
     (void)state;
@@ -507,6 +531,7 @@ int main(void)
         cmocka_unit_test(progress_is_a_hundred_only_at_the_end),
         cmocka_unit_test(a_marker_is_found_however_it_is_written),
         cmocka_unit_test(a_page_is_complete_below_its_limit),
+        cmocka_unit_test(a_short_page_is_no_proof_by_itself),
         cmocka_unit_test(since_reaches_back_before_the_earliest),
         cmocka_unit_test(the_limit_has_room_and_grows_when_something_hides),
         cmocka_unit_test(the_apis_own_bound_is_found),

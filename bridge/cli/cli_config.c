@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// See cli_config.h. Must never print a secret: there is none in what it reads. Main thread.
+#include "cli/cli_config.h"
+#include <stdio.h>
+#include <sysexits.h>
+
+static void print_problems(const struct config_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct config_problem *problem = &problems->items[i];
+        (void)fprintf(stderr, "%s:%d: %s%s%s\n", problem->file, problem->line, problem->key,
+                      problem->key[0] != '\0' ? ": " : "", problem->text);
+    }
+}
+
+int cli_config_load(const char *path, bool files, struct config **config)
+{
+    struct config_problems problems;
+    enum status rc = config_load(path, config, &problems);
+    if (rc == STATUS_OK && files) {
+        rc = config_check_files(*config, &problems);
+    }
+    print_problems(&problems);
+    config_problems_free(&problems);
+    if (rc != STATUS_OK) {
+        config_free(*config);
+        *config = NULL;
+        return rc == STATUS_NO_MEMORY ? EX_OSERR : EX_CONFIG;
+    }
+    return EX_OK;
+}
