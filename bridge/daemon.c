@@ -68,6 +68,13 @@ static void ring(void *context)
     http_wake(daemon->flow.http);
 }
 
+// The store's writer, after a commit: the messages that it took may be acknowledged.
+static void ring_committed(void *context)
+{
+    mqtt_acknowledge();
+    ring(context);
+}
+
 static void set_now(struct daemon *daemon)
 {
     daemon->flow.now_ms = clock_now_ms(&daemon->clock);
@@ -129,10 +136,14 @@ static void on_unauthorized(void *context)
 
 // The broker.
 
-static void on_message(void *context, const struct mqtt_message *message)
+static void on_message(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery)
 {
     struct daemon *daemon = context;
-    intake_message(daemon->intake, message);
+    if (delivery) {
+        intake_begin(daemon->intake, message, delivery);
+    } else {
+        intake_message(daemon->intake, message);
+    }
 }
 
 static void make_will(void *context, struct bytes *payload)
@@ -321,7 +332,7 @@ static enum status open_store(struct daemon *daemon)
                                       .max_commands = journal->max_commands,
                                       .max_dead = journal->max_dead,
                                       .clock = &daemon->clock,
-                                      .ring = ring,
+                                      .ring = ring_committed,
                                       .ring_context = daemon};
     char *why = NULL;
     char *name = NULL;
@@ -416,6 +427,7 @@ static void take_arrivals(struct daemon *daemon)
 {
     struct intake_arrival arrivals[ARRIVALS_A_TURN];
     bool overflow = false;
+    intake_go_on(daemon->intake);
     size_t count = intake_take(daemon->intake, arrivals, ARRIVALS_A_TURN, &overflow);
     for (size_t i = 0; i < count; i++) {
         enum action action = arrivals[i].action;

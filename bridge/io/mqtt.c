@@ -4,6 +4,7 @@
 // (run_link and what it calls).
 #include "base/log.h"
 #include "io/mqtt_fair.h"
+#include "io/mqtt_hold.h"
 #include "io/mqtt_internal.h"
 #include "rules/backoff.h"
 #include <stdio.h>
@@ -39,6 +40,7 @@ static void drop_outgoing(struct mqtt *mqtt)
 // Under the lock. Everything handed over is the outbox's again.
 static void forget_publications(struct mqtt *mqtt)
 {
+    mqtt_hold_lost();
     drop_outgoing(mqtt);
     mqtt->outstanding = 0;
     mqtt->unacknowledged = 0;
@@ -192,11 +194,13 @@ static void end_link(struct mqtt *mqtt)
     const struct clock *clock = mqtt->settings.clock;
     bool was_online = mqtt->phase == PHASE_ONLINE;
     mqtt->phase = PHASE_ENDING;
-    while (was_online && mqtt->unacknowledged > 0 && !(mqtt->happened & HAPPENED_LOST) &&
+    while (was_online && (mqtt->unacknowledged > 0 || mqtt_hold_count() > 0) && !(mqtt->happened & HAPPENED_LOST) &&
            clock_now_ms(clock) < mqtt->stop_by_ms) {
         send_waiting(mqtt);
-        wait_for(mqtt, 100);
+        mqtt_hold_flush();
+        wait_for(mqtt, mqtt->unacknowledged > 0 ? 100 : 5);
     }
+    mqtt_hold_lost();
     pthread_mutex_unlock(&mqtt->lock);
     int rc = mqtt_paho_disconnect(mqtt);
     pthread_mutex_lock(&mqtt->lock);

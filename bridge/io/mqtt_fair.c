@@ -7,8 +7,12 @@
 // and only while publications wait and callbacks are slow, first pauses for a small part of the time that the lock was
 // held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
 #include "io/mqtt_fair.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define FAIR_HELD_MIN_NS  1000000 // shorter callbacks leave enough room by themselves
@@ -17,11 +21,26 @@
 
 static atomic_long waiting;
 static _Thread_local int64_t pause_ns; // set by the receive thread for its own next poll
+static _Thread_local bool connected;   // the same
 
 void mqtt_fair_held(int64_t held_ns)
 {
     int64_t pause = held_ns / FAIR_PAUSE_PART;
     pause_ns = held_ns < FAIR_HELD_MIN_NS ? 0 : pause < FAIR_PAUSE_MAX_NS ? pause : FAIR_PAUSE_MAX_NS;
+}
+
+void mqtt_fair_connected(void)
+{
+    connected = true;
+}
+
+// Each packet leaves at once. Paho writes a packet a call and leaves Nagle's algorithm on: the second of two small
+// packets would wait for the broker's delayed acknowledgement of the first, 40 ms.
+static void set_no_delay(const struct pollfd *fds, nfds_t nfds)
+{
+    for (nfds_t i = 0; i < nfds; i++) {
+        setsockopt(fds[i].fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); // what is no TCP socket refuses it
+    }
 }
 
 void mqtt_fair_waiting(long publications)
@@ -39,6 +58,10 @@ int poll(struct pollfd *fds, nfds_t nfds, int timeout)
         if (atomic_load_explicit(&waiting, memory_order_relaxed) > 0) {
             nanosleep(&pause, NULL);
         }
+    }
+    if (connected) {
+        connected = false;
+        set_no_delay(fds, nfds);
     }
     struct timespec until = {timeout / 1000, (long)(timeout % 1000) * 1000000};
     return ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);

@@ -21,6 +21,13 @@ enum phase {
 
 enum happening { HAPPENED_CONNECTED = 1, HAPPENED_SUBSCRIBED = 2, HAPPENED_LOST = 4, HAPPENED_DISCONNECTED = 8 };
 
+struct mqtt_delivery {
+    uint64_t hold; // its number among the acknowledgements that are kept back
+    size_t bytes;
+    MQTTAsync_message *arrived;
+    char *topic;
+};
+
 struct outgoing {
     struct outgoing *next;
     int64_t id;

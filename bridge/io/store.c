@@ -25,6 +25,7 @@ struct work {
     struct store_change *change;
     struct store_command *command;
     struct store_command *existing;
+    struct store_request *request; // of an intake that nobody waits for
     struct store_intake_limits limits;
     int64_t session; // its first epoch, 0: none
     bool waited;     // somebody waits for `committed`; the work lies on his stack
@@ -198,6 +199,10 @@ static bool finish_work(struct store *store, struct work *work)
     } else if (work->result == STORE_NEW) {
         store->open++;
     }
+    if (work->request) {
+        work->request->result = work->result;
+        return true;
+    }
     if (work->waited || !work->change) {
         work->committed = true; // the work is gone once the lock is free
         return false;
@@ -212,13 +217,20 @@ static bool finish_work(struct store *store, struct work *work)
 static void finish_batch(struct store *store, struct work *batch, int64_t next_id)
 {
     bool ring = false;
+    struct work *told = NULL; // intakes, told without the lock
+    struct work **last = &told;
     pthread_mutex_lock(&store->lock);
     store->next_id = next_id;
     while (batch) {
         struct work *next = batch->next;
+        if (batch->request) {
+            *last = batch;
+            last = &batch->next;
+        }
         ring = finish_work(store, batch) || ring;
         batch = next;
     }
+    *last = NULL;
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
     store->counts.commits++;
@@ -226,6 +238,12 @@ static void finish_batch(struct store *store, struct work *batch, int64_t next_i
     store->failure[0] = '\0';
     pthread_cond_broadcast(&store->committed);
     pthread_mutex_unlock(&store->lock);
+    while (told) {
+        struct work *next = told->next;
+        told->request->done(told->request);
+        free(told);
+        told = next;
+    }
     if (ring && store->settings.ring) {
         store->settings.ring(store->settings.ring_context);
     }
@@ -536,6 +554,31 @@ enum store_intake_result store_intake(struct store *store, struct store_command 
     *existing = (struct store_command){0};
     command->state = COMMAND_READY;
     return wait_committed(store, &work) ? work.result : STORE_CLOSING;
+}
+
+enum status store_intake_begin(struct store *store, struct store_request *request)
+{
+    struct work *work = calloc(1, sizeof *work);
+    if (!work) {
+        abort(); // as in store_submit
+    }
+    request->existing = (struct store_command){0};
+    request->command->state = COMMAND_READY;
+    work->command = request->command;
+    work->existing = &request->existing;
+    work->request = request;
+    work->limits = (struct store_intake_limits){.forget_before_ms = request->forget_before_ms,
+                                                .redelivered = request->redelivered};
+    pthread_mutex_lock(&store->lock);
+    bool taken = !store->closing;
+    if (taken) {
+        queue_work(store, work, false);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (!taken) {
+        free(work);
+    }
+    return taken ? STATUS_OK : STATUS_CLOSED;
 }
 
 enum status store_submit_wait(struct store *store, struct store_change *change)

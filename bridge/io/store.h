@@ -172,6 +172,17 @@ enum store_intake_result {
 // existing must be freed by the caller with store_command_free.
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
                                       int64_t forget_before_ms, struct store_command *existing);
+// The same without waiting: done is called on the writer's thread after the commit, and must not wait. settings.ring
+// follows when all of a commit were told. Everything is the caller's, and must stay until done.
+struct store_request {
+    struct store_command *command;
+    struct store_command existing; // the caller's to free, after done
+    bool redelivered;
+    int64_t forget_before_ms;
+    enum store_intake_result result;
+    void (*done)(struct store_request *request);
+};
+enum status store_intake_begin(struct store *store, struct store_request *request); // STATUS_CLOSED: not taken
 // Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed;
 // STATUS_CONFLICT: the row was not what the change expects, and was left alone.
 enum status store_submit_wait(struct store *store, struct store_change *change);
