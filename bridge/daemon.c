@@ -50,11 +50,11 @@ struct daemon {
     struct desk desk;
     struct control *control;
     int signal_fd;
+    atomic_bool rung; // the bell was rung and not yet heard
     bool online;
     bool subscribed_once;
     bool stopping;
     char *will_topic;
-    int64_t commits_seen;
     int64_t prune_at_ms;
     int64_t prune_after_id;
     bool pruning;
@@ -65,7 +65,9 @@ struct daemon {
 static void ring(void *context)
 {
     struct daemon *daemon = context;
-    http_wake(daemon->flow.http);
+    if (!atomic_exchange(&daemon->rung, true)) {
+        http_wake(daemon->flow.http);
+    }
 }
 
 // The store's writer, after a commit: the messages that it took may be acknowledged.
@@ -73,6 +75,12 @@ static void ring_committed(void *context)
 {
     mqtt_acknowledge();
     ring(context);
+}
+
+static void take_messages(void *context, struct store_message *messages)
+{
+    struct daemon *daemon = context;
+    outbox_take(daemon->outbox, messages);
 }
 
 static void set_now(struct daemon *daemon)
@@ -169,7 +177,7 @@ static void on_online(void *context, bool session_present, const char *refused)
     daemon->online = true;
     health_set(&daemon->health, HEALTH_SUBSCRIPTION, reason);
     health_connected(&daemon->health);
-    outbox_arrived(daemon->outbox);
+    outbox_arrived(daemon->outbox, INT64_MAX);
     if (!daemon->subscribed_once) {
         daemon->subscribed_once = true;
         service_ready("connected to the broker");
@@ -333,6 +341,7 @@ static enum status open_store(struct daemon *daemon)
                                       .max_dead = journal->max_dead,
                                       .clock = &daemon->clock,
                                       .ring = ring_committed,
+                                      .take_messages = take_messages,
                                       .ring_context = daemon};
     char *why = NULL;
     char *name = NULL;
@@ -453,10 +462,6 @@ static void check_health(struct daemon *daemon)
     }
     health_set(&daemon->health, HEALTH_JOURNAL, failure);
     health_set(&daemon->health, HEALTH_API, gate_trouble(&daemon->gate));
-    if (counts.commits != daemon->commits_seen) {
-        daemon->commits_seen = counts.commits;
-        outbox_arrived(daemon->outbox);
-    }
 }
 
 static void publish_status(struct daemon *daemon)
@@ -512,10 +517,15 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t turn(struct daemon *daemon)
 {
     struct mqtt_events events = {on_online, on_offline, on_published, daemon};
+    struct store_counts counts;
     int64_t wait_ms = FLOW_TICK_MS;
     set_now(daemon);
+    atomic_store(&daemon->rung,
+                 false); // before anything is collected: who rings from here on is heard in the next turn
     mqtt_collect(daemon->mqtt, &events);
+    store_counts(daemon->store, &counts);
     store_collect(daemon->store);
+    outbox_arrived(daemon->outbox, counts.last_message); // of these, collecting may have left some out
     http_run(daemon->flow.http);
     if (daemon->gate.refused > 0 && daemon->flow.now_ms - daemon->token_read_ms >= TOKEN_REREAD_MS) {
         read_token(daemon);
@@ -526,7 +536,9 @@ static int64_t turn(struct daemon *daemon)
         // A lost answer comes first: when the API is just coming back, the one probe should clear up, not start anew.
         wait_ms = least(wait_ms, reconcile_turn(daemon->reconcile));
         wait_ms = least(wait_ms, follow_turn(daemon->follow));
+        store_reader_begin(daemon->flow.reader);
         wait_ms = least(wait_ms, dispatch_turn(daemon->dispatch));
+        store_reader_end(daemon->flow.reader);
         prune(daemon);
     }
     http_run(daemon->flow.http); // what was just begun leaves now
@@ -717,6 +729,7 @@ int daemon_run(const char *config_path, struct config *config)
 {
     struct daemon daemon = {.config_path = config_path, .config = config, .clock = clock_real(), .signal_fd = -1};
     log_setup(config->log_level, config->log_format);
+    memory_setup();
     random_seed_system(&daemon.random);
     daemon.signal_fd = service_signals();
     set_now(&daemon);

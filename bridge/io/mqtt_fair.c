@@ -15,18 +15,17 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define FAIR_HELD_MIN_NS  1000000 // shorter callbacks leave enough room by themselves
-#define FAIR_PAUSE_PART   5       // the pause is this part of the time that the lock was held
+#define FAIR_HELD_MIN_NS  500000 // of the lock, by all callbacks since the last pause
+#define FAIR_PAUSE_PART   5      // the pause is this part of the time that the lock was held
 #define FAIR_PAUSE_MAX_NS 4000000
 
 static atomic_long waiting;
-static _Thread_local int64_t pause_ns; // set by the receive thread for its own next poll
-static _Thread_local bool connected;   // the same
+static _Thread_local int64_t held_since_pause_ns; // set by the receive thread for its own next poll
+static _Thread_local bool connected;              // the same
 
 void mqtt_fair_held(int64_t held_ns)
 {
-    int64_t pause = held_ns / FAIR_PAUSE_PART;
-    pause_ns = held_ns < FAIR_HELD_MIN_NS ? 0 : pause < FAIR_PAUSE_MAX_NS ? pause : FAIR_PAUSE_MAX_NS;
+    held_since_pause_ns += held_ns;
 }
 
 void mqtt_fair_connected(void)
@@ -52,12 +51,12 @@ void mqtt_fair_waiting(long publications)
 int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
     // The library polls twice a turn: for writing with no timeout (while it holds its socket lock), then for reading.
-    if (pause_ns > 0 && timeout > 0) {
-        struct timespec pause = {0, pause_ns};
-        pause_ns = 0;
+    if (held_since_pause_ns >= FAIR_HELD_MIN_NS && timeout > 0) {
         if (atomic_load_explicit(&waiting, memory_order_relaxed) > 0) {
-            nanosleep(&pause, NULL);
+            int64_t pause_ns = held_since_pause_ns / FAIR_PAUSE_PART;
+            nanosleep(&(struct timespec){0, pause_ns < FAIR_PAUSE_MAX_NS ? pause_ns : FAIR_PAUSE_MAX_NS}, NULL);
         }
+        held_since_pause_ns = 0;
     }
     if (connected) {
         connected = false;

@@ -182,10 +182,13 @@ static void note_published(struct ticket *ticket, const char *reason)
     }
     ticket->id = 0;
     mqtt_fair_waiting((long)mqtt->unacknowledged);
-    pthread_cond_signal(&mqtt->wake);
-    bool first = mqtt->published_count == 1;
+    mqtt_send_waiting(mqtt);
+    if (mqtt->phase == PHASE_ENDING) {
+        pthread_cond_signal(&mqtt->wake);
+    }
+    bool worth_telling = mqtt->unacknowledged == 0 || mqtt->published_count % MQTT_RING_AT == 0;
     pthread_mutex_unlock(&mqtt->lock);
-    if (first) {
+    if (worth_telling) {
         ring(mqtt);
     }
 }
@@ -288,6 +291,9 @@ static int take_message(void *context, char *topic, int topic_len, MQTTAsync_mes
         MQTTAsync_freeMessage(&arrived);
         MQTTAsync_free(topic);
     }
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt_send_waiting(mqtt);
+    pthread_mutex_unlock(&mqtt->lock);
     mqtt_fair_held(monotonic_ns() - began_ns);
     return 1;
 }

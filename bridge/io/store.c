@@ -60,6 +60,7 @@ struct store {
     struct store_counts counts; // under the lock
     int64_t open;               // the writer's, copied into counts
     int64_t outbox;
+    int64_t last_message;
     char failure[128];         // under the lock
     int64_t unsynced_since_ms; // the writer's, 0: all is synced
 };
@@ -182,6 +183,9 @@ static void count_change(struct store *store, const struct store_change *change)
     if (!change->applied) {
         return;
     }
+    for (const struct store_message *message = change->messages; message; message = message->next) {
+        store->last_message = message->id > store->last_message ? message->id : store->last_message;
+    }
     if (change->insert) {
         store->open += is_open(change->insert->state);
     } else if (change->id != 0 && is_open(change->from) && !is_open(change->to)) {
@@ -233,6 +237,7 @@ static void finish_batch(struct store *store, struct work *batch, int64_t next_i
     *last = NULL;
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
+    store->counts.last_message = store->last_message;
     store->counts.commits++;
     store->counts.failing = false;
     store->failure[0] = '\0';
@@ -613,6 +618,10 @@ void store_collect(struct store *store)
         struct store_change *next = change->next;
         if (change->done) {
             change->done(change, change->context);
+        }
+        if (change->messages && change->applied && store->settings.take_messages) {
+            store->settings.take_messages(store->settings.ring_context, change->messages);
+            change->messages = NULL;
         }
         store_change_free(change);
         change = next;

@@ -134,6 +134,9 @@ struct store_settings {
     int64_t max_dead; // dead letters kept; the oldest go first
     const struct clock *clock;
     void (*ring)(void *context); // any thread: there is something for store_collect
+    // The loop, in store_collect: the messages of a change, with their ids, in order; the receiver frees each. NULL:
+    // nobody wants them. Those of changes that somebody waited for do not come here.
+    void (*take_messages)(void *context, struct store_message *messages);
     void *ring_context;
 };
 
@@ -197,8 +200,9 @@ struct store_counts {
     int64_t open;   // commands not final, runs being followed included
     int64_t outbox; // messages not yet acknowledged
     int64_t commits;
-    int64_t failures; // of commits
-    bool failing;     // the last commit failed and is being repeated
+    int64_t last_message; // the greatest id of a message of this process, 0: none yet
+    int64_t failures;     // of commits
+    bool failing;         // the last commit failed and is being repeated
 };
 void store_counts(struct store *store, struct store_counts *counts); // any thread
 // A phrase for the failure that the writer is repeating, "" when there is none. Any thread; copied into text.
@@ -217,6 +221,9 @@ void store_reader_close(struct store_reader *reader);
 // From now on a reading that fails ends the process at once, with EX_IOERR or EX_OSERR: for the loop, which would else
 // take what it could not read for what is not there. A restart continues from the journal.
 void store_reader_must(struct store_reader *reader);
+// All reading between the two sees the journal as it was at the first of it, and takes SQLite's locks once.
+void store_reader_begin(struct store_reader *reader);
+void store_reader_end(struct store_reader *reader);
 const char *store_reader_instance(const struct store_reader *reader);
 
 struct store_ref {

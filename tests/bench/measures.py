@@ -122,12 +122,16 @@ def fill_journal(path, waiting):
     with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA synchronous = OFF")
         columns = [row[1] for row in db.execute("PRAGMA table_info(commands)")]
-        given = {"id": "id + n", "request_id": "'filled-' || n", "digest": "digest + n", "packet_id": "NULL"}
+        given = {"id": "id + n", "request_id": "'filled-' || n", "digest": "digest + n", "packet_id": "NULL",
+                 "state": "1", "attempts": "0", "sent_ms": "NULL"}
         chosen = ", ".join(given.get(name, name) for name in columns)
         db.execute(f"""WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < {waiting - 1})
                        INSERT INTO commands({", ".join(columns)}) SELECT {chosen} FROM commands, many
-                       WHERE commands.id = (SELECT max(id) FROM commands WHERE state = 1)""")
+                       WHERE commands.id = (SELECT max(id) FROM commands WHERE state < 6)""")
         db.execute("DELETE FROM outbox")
+        found = db.execute("SELECT count(*) FROM commands WHERE state < 6").fetchone()[0]
+        if found != waiting:
+            raise Failed(f"the journal has {found} waiting commands instead of {waiting}")
 
 
 def prepare_backlog(site, folder, waiting):
