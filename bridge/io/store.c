@@ -143,7 +143,8 @@ static void apply_work(struct store *store, struct work *work, int64_t *next_id)
 
 static int run_transaction(struct store *store, struct work *batch, int64_t *next_id)
 {
-    store->db.rc = store_db_exec(&store->db, "BEGIN IMMEDIATE");
+    store->db.rc = SQLITE_OK;
+    store->db.rc = store_apply_begin(&store->db);
     *next_id = store->next_id;
     for (struct work *work = batch; work && store->db.rc == SQLITE_OK; work = work->next) {
         if (work->existing && work->existing->id != 0) {
@@ -155,7 +156,7 @@ static int run_transaction(struct store *store, struct work *batch, int64_t *nex
         apply_work(store, work, next_id);
     }
     if (store->db.rc == SQLITE_OK) {
-        store->db.rc = store_db_exec(&store->db, "COMMIT");
+        store->db.rc = store_apply_commit(&store->db);
     }
     int rc = store->db.rc;
     if (rc != SQLITE_OK) {

@@ -5,7 +5,7 @@
 // mode "direct", which sends to the answers' topic itself. "publish" waits for no answers, "listen" only counts them.
 #include "wire.h"
 #include <err.h>
-#include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,8 @@ struct load {
     enum mode mode;
     long count;
     double rate; // a second, 0: as the window allows
-    long window;
+    long window; // published and not acknowledged
+    long open;   // published and not answered
     long jobs;
     int64_t limit_ns;
     long published, acknowledged, answered, stray;
@@ -85,7 +86,8 @@ static void publish_due(struct load *load)
         if (load->rate > 0) {
             due = load->begun_ns + (int64_t)((double)load->published * 1e9 / load->rate);
         }
-        if (due > now || load->published - load->acknowledged >= load->window || !publish_one(load, due)) {
+        if (due > now || load->published - load->acknowledged >= load->window ||
+            load->published - load->answered >= load->open || !publish_one(load, due)) {
             return;
         }
     }
@@ -193,7 +195,8 @@ static void print(struct load *load)
 
 static void usage(void)
 {
-    fputs("usage: load -p PORT [-m answered|direct|publish|listen] [-n COUNT] [-r RATE] [-w WINDOW] [-j JOBS] [-t "
+    fputs("usage: load -p PORT [-m answered|direct|publish|listen] [-n COUNT] [-r RATE] [-w WINDOW] [-o OPEN] [-j "
+          "JOBS] [-t "
           "SECONDS]\n",
           stderr);
     exit(64);
@@ -221,9 +224,10 @@ int main(int argc, char **argv)
     }
     load->count = 1000;
     load->window = 100;
+    load->open = LONG_MAX;
     load->jobs = 1;
     load->limit_ns = 60000000000;
-    while ((option = getopt(argc, argv, "p:m:n:r:w:j:t:")) != -1) {
+    while ((option = getopt(argc, argv, "p:m:n:r:w:o:j:t:")) != -1) {
         switch (option) {
         case 'p':
             port = atoi(optarg);
@@ -239,6 +243,9 @@ int main(int argc, char **argv)
             break;
         case 'w':
             load->window = atol(optarg);
+            break;
+        case 'o':
+            load->open = atol(optarg);
             break;
         case 'j':
             load->jobs = atol(optarg);
