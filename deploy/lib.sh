@@ -44,29 +44,33 @@ apt_install()
         -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# Debian starts a broker with the package. Nobody asked for one here: where it came with us, it goes to rest again.
-silence_system_broker()
+# Debian starts a broker and a web server with their packages. Nobody asked for one here: what came with us goes to rest
+# again. Arguments: the packages that were not there before.
+silence_services()
 {
-    if is_installed mosquitto && [ -d /run/systemd/system ]; then
-        as_root systemctl disable --now --quiet mosquitto.service || true
-    fi
+    local name
+    [ -d /run/systemd/system ] || return 0
+    for name in "$@"; do
+        case $name in
+        mosquitto | nginx-light) as_root systemctl disable --now --quiet "${name%-light}.service" || true ;;
+        esac
+    done
 }
 
 # need_packages NAME...: installs those Debian packages that are missing; asks apt for nothing when none is.
 need_packages()
 {
-    local name missing=() try had_broker=yes
+    local name missing=() try
     for name in "$@"; do
         is_installed "$name" || missing+=("$name")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "there is no apt-get to install ${missing[*]} with"
-    is_installed mosquitto || had_broker=no
     # The package lists may be absent (a fresh image) or stale: only then is an update worth its time.
     for ((try = 1; try <= APT_TRIES; try++)); do
         say "installing ${missing[*]}"
         if apt_install "${missing[@]}"; then
-            [ "$had_broker" = yes ] || silence_system_broker
+            silence_services "${missing[@]}"
             return 0
         fi
         say "that failed (try $try of $APT_TRIES): reading the package lists again"

@@ -114,7 +114,7 @@ def main():
     for name, value in counts.items():
         print(f"{value:12.2f} {name}")
     if "--set" in sys.argv[1:]:
-        budget = {name: float(f"{value * 1.1:.3g}") for name, value in counts.items()}
+        budget = {name: float(f"{value * 1.1 + 0.1:.3g}") for name, value in counts.items()}
         with open(BUDGET, "w", encoding="utf-8") as file:
             json.dump(budget, file, indent=4)
             file.write("\n")
