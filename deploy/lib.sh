@@ -44,15 +44,17 @@ apt_install()
         -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# Debian starts a broker and a web server with their packages. Nobody asked for one here: what came with us goes to rest
-# again. Arguments: the packages that were not there before.
+# Debian starts some services with their packages. Nobody asked for them here: those that came with us go to rest again.
 silence_services()
 {
     local name
-    [ -d /run/systemd/system ] || return 0
     for name in "$@"; do
         case $name in
-        mosquitto | nginx-light) as_root systemctl disable --now --quiet "${name%-light}.service" || true ;;
+        mosquitto | prometheus | nginx-light)
+            if is_installed "$name" && [ -d /run/systemd/system ]; then
+                as_root systemctl disable --now --quiet "${name%-light}.service" || true
+            fi
+            ;;
         esac
     done
 }

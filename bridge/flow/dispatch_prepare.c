@@ -197,7 +197,7 @@ static void ignore_answer(void *context, int64_t tag, const struct http_response
                                   .wall_ms = dispatch->flow->wall_ms};
     (void)tag;
     outcome_decide(&input, &outcome);
-    gate_ended(dispatch->flow->gate, &outcome, dispatch->flow->now_ms, random_next(dispatch->flow->random));
+    flow_call_ended(dispatch->flow, ACTION_CANCEL_EXECUTION, response, &outcome);
 }
 
 // overlap = cancel-previous: asks the API to end every unfinished run of the job; it is asked again until they have
@@ -278,8 +278,7 @@ static void take_defaults(void *context, int64_t tag, const struct http_response
                                   .retry_after = response->retry_after,
                                   .wall_ms = flow->wall_ms};
     outcome_decide(&input, &outcome);
-    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
-    gate_ended(flow->gate, &outcome, flow->now_ms, random_next(flow->random));
+    flow_call_ended(flow, ACTION_GET, response, &outcome);
     line->blocked_until_ms = 0;
     bytes_clear(&line->defaults);
     if (outcome.kind == OUTCOME_REFUSED) {

@@ -115,6 +115,7 @@ static void finish_done(struct attempt *attempt, const struct outcome *outcome, 
     struct store_change *change = flow_change(command, COMMAND_DONE);
     flow_set_error(change, NULL, NULL, response->status);
     change->done_ms = change->ended_ms = flow->wall_ms;
+    memcpy(change->execution_id, command->execution_id, sizeof change->execution_id); // found out for `of`
     if (command->request_id) {
         change->answer = memory_must(span_dup(response->body)); // for the same request again
     }
@@ -182,8 +183,7 @@ static void take_answer(void *context, int64_t tag, const struct http_response *
     if (response->error[0]) {
         snprintf(outcome.error_message, sizeof outcome.error_message, "%s", response->error);
     }
-    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
-    gate_ended(flow->gate, &outcome, flow->now_ms, random_next(flow->random));
+    flow_call_ended(flow, attempt->command.action, response, &outcome);
     switch (outcome.kind) {
     case OUTCOME_DONE:
         finish_done(attempt, &outcome, response);

@@ -9,6 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+void flow_call_ended(struct flow *flow, enum action call, const struct http_response *response,
+                     const struct outcome *outcome)
+{
+    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
+    gate_ended(flow->gate, outcome, flow->now_ms, random_next(flow->random));
+    metrics_call(flow->metrics, call, response->transport, response->status, response->took_us);
+    if (outcome->kind != OUTCOME_DONE && outcome->kind != OUTCOME_REFUSED) {
+        flow->metrics->last_error_ms[METRICS_API] = flow->wall_ms;
+    }
+}
+
 struct span flow_request_id(const struct store_command *command, const char *instance, char tag[STORE_TAG_BYTES])
 {
     if (command->request_id || command->foreign) {
@@ -28,6 +39,7 @@ struct store_change *flow_change(const struct store_command *command, enum comma
     struct store_change *change = memory_must(store_change_new());
     change->id = command->id;
     change->from = command->state;
+    change->action = command->action;
     change->to = to;
     change->seq = command->seq;
     return change;
@@ -59,6 +71,7 @@ static void add_message(struct store_change *change, const struct store_command 
     bool answer = kind == STORE_TOPIC_ACCEPTED || kind == STORE_TOPIC_REJECTED;
     struct store_message *message = memory_must(store_message_new(
         bytes_span(&topic), bytes_span(payload), retain, answer ? command->correlation : SPAN_NONE, progress_of));
+    message->kind = kind;
     struct store_message **last = &change->messages;
     while (*last) {
         last = &(*last)->next;

@@ -11,6 +11,7 @@
 #include "io/http.h"
 #include "io/store.h"
 #include "rules/gate.h"
+#include "rules/metrics.h"
 
 #define FLOW_TICK_MS 250 // the loop looks at least so often for what time alone brings about
 
@@ -20,6 +21,7 @@ struct flow {
     struct store_reader *reader;
     struct http *http;
     struct gate *gate;
+    struct metrics *metrics;
     const struct clock *clock;
     struct random *random;
     const char *instance;
@@ -27,6 +29,10 @@ struct flow {
     int64_t now_ms;          // of this turn
     int64_t wall_ms;         // of this turn
 };
+
+// A call of the API has ended: the gate and the metrics learn of it.
+void flow_call_ended(struct flow *flow, enum action call, const struct http_response *response,
+                     const struct outcome *outcome);
 
 // The requestId that replies carry: the sender's, or the tag of the command in `tag`.
 struct span flow_request_id(const struct store_command *command, const char *instance, char tag[STORE_TAG_BYTES]);

@@ -234,9 +234,20 @@ static bool read_payload(const struct intake *intake, struct order *order)
     return true;
 }
 
+// Whoever asked for what is not there still wants to know which of his commands that was.
+static void read_request_id(struct order *order)
+{
+    struct translate_error ignored;
+    if (!order->route->context[0]) {
+        enum status rc = translate_payload(ACTION_STATUS, order->message->payload, 0, &order->translation, &ignored);
+        memory_check(rc != STATUS_NO_MEMORY);
+    }
+}
+
 static bool read_message(const struct intake *intake, struct order *order)
 {
     if (!read_address(intake, order)) {
+        read_request_id(order);
         return false;
     }
     // The payload is read even of a retained command, so that the rejection can name its requestId.
@@ -377,6 +388,10 @@ static struct store_change *make_rejection(const struct order *order)
         memory_must(store_message_new(bytes_span(&topic), bytes_span(&payload), false, order->message->correlation, 0));
     bytes_free(&payload);
     bytes_free(&topic);
+    change->invalid = true;
+    if (!action_parse(order->action_name, &change->action)) {
+        change->action = TALLY_NO_ACTION;
+    }
     LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;
@@ -387,7 +402,7 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
 {
     enum status rc = store_submit_wait(intake->store, make_rejection(order));
     if (rc != STATUS_OK) {
-        return rc == STATUS_CLOSED ? INTAKE_CLOSING : INTAKE_REPEATED; // the letter has gone meanwhile
+        return rc == STATUS_CONFLICT ? INTAKE_REPEATED : INTAKE_HELD; // a conflict: the letter has gone meanwhile
     }
     count(intake, &intake->counts.rejected);
     intake->ring(intake->ring_context); // a message waits in the outbox
@@ -417,7 +432,9 @@ static enum intake_end submit_deadletter(struct intake *intake, const struct ord
     bytes_free(&topic);
     bytes_free(&payload);
     LOG_WARNING("dead letter", LOG_SPAN("topic", order->message->topic), LOG_TEXT("reason", reason));
-    store_submit_wait(intake->store, change);
+    if (store_submit_wait(intake->store, change) != STATUS_OK) {
+        return INTAKE_HELD;
+    }
     count(intake, &intake->counts.dead);
     intake->ring(intake->ring_context); // a message waits in the outbox
     return INTAKE_DEAD;
@@ -427,9 +444,9 @@ static enum intake_end submit_deadletter(struct intake *intake, const struct ord
 static struct store_change *make_repetition(struct intake *intake, struct order *order,
                                             const struct store_command *existing)
 {
-    count(intake, &intake->counts.repeated);
     if (existing->done_ms == 0) {
         LOG_INFO("command repeated before its answer", LOG_TEXT("request", existing->request_id));
+        count(intake, &intake->counts.repeated);
         return NULL;
     }
     struct store_change *change = memory_must(store_change_new());
@@ -442,20 +459,24 @@ static struct store_change *make_repetition(struct intake *intake, struct order 
                            (int)existing->http_status);
     } else {
         bool execute = existing->action == ACTION_EXECUTE;
-        flow_tell_accepted(tell, change, &order->command, execute ? existing->execution_id : "",
+        flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
     LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));
     return change;
 }
 
-static void repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
+static enum intake_end repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
 {
     struct store_change *change = make_repetition(intake, order, existing);
+    if (change && store_submit_wait(intake->store, change) != STATUS_OK) {
+        return INTAKE_HELD;
+    }
     if (change) {
-        store_submit_wait(intake->store, change);
+        count(intake, &intake->counts.repeated);
         intake->ring(intake->ring_context);
     }
+    return INTAKE_REPEATED;
 }
 
 // Whether it is the first that the loop has not seen.
@@ -504,8 +525,7 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
         }
         break;
     case STORE_REPEAT:
-        repeat_answer(intake, order, &existing);
-        end = INTAKE_REPEATED;
+        end = repeat_answer(intake, order, &existing);
         break;
     case STORE_CONFLICT:
     case STORE_JOURNAL_FULL:
@@ -517,7 +537,8 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
         end = INTAKE_REPEATED;
         break;
     case STORE_CLOSING:
-        end = INTAKE_CLOSING;
+    case STORE_FAILED:
+        end = INTAKE_HELD;
         break;
     }
     store_command_free(&existing);
@@ -530,12 +551,16 @@ static void take_committed(struct store_request *request)
     struct order *order = (struct order *)((char *)request - offsetof(struct order, request));
     struct intake *intake = order->intake;
     bool queued = request->result == STORE_NEW;
+    bool failed = request->result == STORE_FAILED;
     if (queued) {
         note_arrival(intake, order); // the store rings after its commit
         mqtt_settled(order->delivery);
+    } else if (failed) {
+        mqtt_abandoned(order->delivery);
     }
     pthread_mutex_lock(&intake->lock);
-    if (!queued) {
+    intake->counts.received += !failed; // one that is held comes again
+    if (!queued && !failed) {
         order->next = NULL;
         *intake->unfinished_last = order;
         intake->unfinished_last = &order->next;
@@ -543,7 +568,7 @@ static void take_committed(struct store_request *request)
     intake->committing--;
     pthread_cond_signal(&intake->none_commits);
     pthread_mutex_unlock(&intake->lock);
-    if (queued) {
+    if (queued || failed) {
         free_order(order);
     }
 }
@@ -565,7 +590,7 @@ static enum intake_end begin_command(struct intake *intake, struct order *order)
     pthread_mutex_lock(&intake->lock);
     intake->committing--;
     pthread_mutex_unlock(&intake->lock);
-    return INTAKE_CLOSING;
+    return INTAKE_HELD;
 }
 
 static enum intake_end work_on(struct intake *intake, struct order *order)
@@ -597,11 +622,14 @@ static enum intake_end take(struct intake *intake, struct order *order)
     return end;
 }
 
-void intake_message(struct intake *intake, const struct mqtt_message *message)
+enum intake_end intake_message(struct intake *intake, const struct mqtt_message *message)
 {
     struct order order = {.message = message};
-    count(intake, &intake->counts.received);
-    take(intake, &order);
+    enum intake_end end = take(intake, &order);
+    if (end != INTAKE_HELD) {
+        count(intake, &intake->counts.received); // one that is held comes again
+    }
+    return end;
 }
 
 void intake_begin(struct intake *intake, const struct mqtt_message *message, struct mqtt_delivery *delivery)
@@ -612,7 +640,6 @@ void intake_begin(struct intake *intake, const struct mqtt_message *message, str
     order->intake = intake;
     order->delivery = delivery;
     order->wall_ms = clock_wall_ms(intake->clock);
-    count(intake, &intake->counts.received);
     pthread_mutex_lock(&intake->busy);
     enum intake_end end = work_on(intake, order);
     pthread_mutex_unlock(&intake->busy);
@@ -620,9 +647,10 @@ void intake_begin(struct intake *intake, const struct mqtt_message *message, str
         return;
     }
     free_order(order);
-    if (end == INTAKE_CLOSING) {
+    if (end == INTAKE_HELD) {
         mqtt_abandoned(delivery);
     } else {
+        count(intake, &intake->counts.received);
         mqtt_settled(delivery);
         mqtt_acknowledge();
     }
@@ -645,6 +673,9 @@ static void go_on(struct intake *intake, struct order *order)
         note_redelivered(intake, order);
     } else if (order->request.result == STORE_REPEAT) {
         change = make_repetition(intake, order, &order->request.existing);
+        if (change) {
+            count(intake, &intake->counts.repeated);
+        }
     } else {
         refuse_known(order, order->request.result);
         change = make_rejection(order);

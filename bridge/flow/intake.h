@@ -35,15 +35,15 @@ enum intake_end {
     INTAKE_QUEUED,   // a command is in the journal
     INTAKE_REPEATED, // it was there already
     INTAKE_REJECTED,
-    INTAKE_DEAD,    // nobody can answer it
-    INTAKE_CLOSING, // nothing was committed
-    INTAKE_BEGUN    // it is known after the commit; only of intake_begin
+    INTAKE_DEAD, // nobody can answer it
+    INTAKE_HELD, // nothing was committed (the journal cannot be written, or is closing): not to be acknowledged
+    INTAKE_BEGUN // it is known after the commit; only of intake_begin
 };
 
 // The receive thread.
-void intake_message(struct intake *intake, const struct mqtt_message *message);
-// The same without waiting for the commit of a command; the message and the delivery are settled after it. The receive
-// thread.
+enum intake_end intake_message(struct intake *intake, const struct mqtt_message *message);
+// The same without waiting for the commit of a command: after it the delivery is settled, or abandoned where
+// intake_message would have returned INTAKE_HELD. The receive thread.
 void intake_begin(struct intake *intake, const struct mqtt_message *message, struct mqtt_delivery *delivery);
 // Goes on with those that were begun and turned out to be known, in conflict or too many. The loop, after each commit.
 void intake_go_on(struct intake *intake);

@@ -295,8 +295,7 @@ static void take_log(void *context, int64_t tag, const struct http_response *res
                                   .wall_ms = flow->wall_ms};
     (void)tag;
     outcome_decide(&input, &outcome);
-    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
-    gate_ended(flow->gate, &outcome, flow->now_ms, random_next(flow->random));
+    flow_call_ended(flow, ACTION_LOGS, response, &outcome);
     inquiry->reading = false;
     reconcile->reading--;
     judge_reading(inquiry, response, &outcome);

@@ -113,6 +113,7 @@ struct config {
     struct config_journal journal;
     struct config_follow follow;
     const char *http_listen;
+    const char *http_token_file;
     enum log_level log_level;
     enum log_format log_format;
     struct config_job *jobs;
@@ -147,6 +148,9 @@ void config_problems_free(struct config_problems *problems);
 // secret, not empty; adds to problems what is not. STATUS_OK when nothing was added, else STATUS_INVALID. Apart from
 // config_load, because only the user that the bridge runs as may read the secrets.
 enum status config_check_files(const struct config *config, struct config_problems *problems);
+
+// Whether http.listen is reached from other machines: by TCP, and not on a loopback address.
+bool config_listens_to_others(const struct config *config);
 
 // NULL when there is none.
 const struct config_job *config_job(const struct config *config, struct span name);

@@ -132,6 +132,27 @@ static void check_bridge_topic(struct config_loading *loading)
     bytes_free(&longest);
 }
 
+bool config_listens_to_others(const struct config *config)
+{
+    struct config_address address;
+    if (config->http_listen[0] == '\0' || strncmp(config->http_listen, "unix:", strlen("unix:")) == 0) {
+        return false;
+    }
+    char url[CONFIG_TEXT_MAX_BYTES + 16] = "http://";
+    strncat(url, config->http_listen, CONFIG_TEXT_MAX_BYTES);
+    return !config_address_parse(url, &address) || !config_address_is_loopback(address.host);
+}
+
+// What the pages show is nobody's business on the network.
+static void check_listen(struct config_loading *loading)
+{
+    if (config_is_right(loading, "http.listen") && config_is_right(loading, "http.token_file") &&
+        config_listens_to_others(loading->config) && loading->config->http_token_file[0] == '\0') {
+        config_complain(loading, "http.listen",
+                        "can be reached from other machines, expected http.token_file too, or a loopback address");
+    }
+}
+
 static void check_job(struct config_loading *loading, size_t index)
 {
     const struct config_job *job = &loading->config->jobs[index];
@@ -160,6 +181,7 @@ void config_check(struct config_loading *loading)
     check_api_tls(loading);
     check_password(loading);
     check_bridge_topic(loading);
+    check_listen(loading);
     for (size_t i = 0; i < loading->config->job_count; i++) {
         check_job(loading, i);
     }

@@ -130,6 +130,9 @@ const struct config_key config_keys[] = {
            "Seconds after which a run that never appears or never ends is given up as unknown."),
     TEXT("http.listen", CORE(http_listen), "\"127.0.0.1:9464\"", config_rule_listen,
          "Where metrics, health and the status page are served: \"HOST:PORT\", \"unix:/PATH\", or \"\" for nowhere."),
+    FILENAME("http.token_file", CORE(http_token_file), "\"\"",
+             "File that holds the token which these pages then ask for; needed where listen is no loopback address and "
+             "no socket."),
     WORD("log.level", CORE(log_level), "\"info\"", "error|warning|info|debug",
          "The least important line that is "
          "written."),

@@ -134,6 +134,7 @@ enum status config_check_files(const struct config *config, struct config_proble
     check_secret(config, problems, "broker.password_file", broker->password_file, "");
     check_secret(config, problems, api->token_file[0] != '\0' ? "api.token_file" : "api.token_env", api->token_file,
                  api->token_env);
+    check_secret(config, problems, "http.token_file", config->http_token_file, "");
     check_readable(config, problems, "broker.tls.ca_file", broker->tls_ca_file);
     check_readable(config, problems, "broker.tls.cert_file", broker->tls_cert_file);
     check_readable(config, problems, "broker.tls.key_file", broker->tls_key_file);

@@ -336,6 +336,9 @@ static void end_call(struct http *http, struct call *call, CURLcode rc)
     } else {
         response.error = call->error[0] ? call->error : curl_easy_strerror(rc);
     }
+    curl_off_t took_us = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    response.took_us = took_us;
     response.retry_after = span_of(call->retry_after);
     response.date = span_of(call->date);
     unlink_call(http, call);
@@ -359,13 +362,73 @@ void http_run(struct http *http)
     }
 }
 
-void http_wait(struct http *http, int fd, int64_t timeout_ms)
+void http_wait(struct http *http, const int fds[], size_t count, int64_t timeout_ms)
 {
-    struct curl_waitfd extra = {.fd = fd, .events = CURL_WAIT_POLLIN};
-    curl_multi_poll(http->multi, &extra, fd >= 0 ? 1 : 0, (int)timeout_ms, NULL);
+    struct curl_waitfd extra[HTTP_WAIT_FDS_MAX];
+    unsigned used = 0;
+    for (size_t i = 0; i < count && used < HTTP_WAIT_FDS_MAX; i++) {
+        if (fds[i] >= 0) {
+            extra[used++] = (struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
+        }
+    }
+    curl_multi_poll(http->multi, extra, used, (int)timeout_ms, NULL);
 }
 
 void http_wake(struct http *http)
 {
     curl_multi_wakeup(http->multi);
+}
+
+enum http_reach http_reach(const struct http_reach_settings *settings, char *why, size_t why_bytes)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    why[0] = '\0';
+    CURL *easy = curl_easy_init();
+    if (!easy) {
+        return HTTP_REACH_NO_CONNECTION;
+    }
+    curl_easy_setopt(easy, CURLOPT_URL, settings->url);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, settings->alpn ? 1L : 0L);
+    if (!settings->verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (settings->ca_file[0]) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
+    }
+    if (settings->cert_file[0]) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->cert_file);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, settings->key_file);
+    }
+    CURLcode rc = curl_easy_perform(easy);
+    curl_easy_cleanup(easy);
+    snprintf(why, why_bytes, "%s", rc == CURLE_OK ? "" : error[0] ? error : curl_easy_strerror(rc));
+    switch (rc) {
+    case CURLE_OK:
+        return HTTP_REACH_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return HTTP_REACH_NO_HOST;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_REACH_NO_CONNECTION;
+    default:
+        return HTTP_REACH_NO_TLS;
+    }
+}
+
+bool http_system_ca(char *path, size_t path_bytes)
+{
+    char *file = NULL;
+    CURL *easy = curl_easy_init();
+    path[0] = '\0';
+    if (easy && curl_easy_getinfo(easy, CURLINFO_CAINFO, &file) == CURLE_OK && file) {
+        snprintf(path, path_bytes, "%s", file);
+    }
+    curl_easy_cleanup(easy);
+    return path[0] != '\0';
 }

@@ -56,14 +56,15 @@ struct mqtt_settings {
     bool verify;
     const char *const *filters;
     size_t filter_count;
-    const char *will_topic;
+    const char *will_topic; // "": no will, and make_will is not called
     bool will_retain;
     const struct clock *clock;
     void (*make_will)(void *context, struct bytes *payload); // this module's thread, at every connect
     // The library's receive thread, at every CONNACK and before the messages behind it; may wait for the disk.
-    int64_t (*next_epoch)(void *context, bool new_session);
+    int64_t (*next_epoch)(void *context, bool new_session); // NULL: nobody asks for epochs
     // delivery NULL: what becomes of the message must be in the journal when this returns.
     void (*on_message)(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery);
+    bool deliveries;             // on_message takes them; else it always gets NULL
     void (*ring)(void *context); // any thread: there is something for mqtt_collect
     void *context;
 };
@@ -90,16 +91,23 @@ struct mqtt_events {
 enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **out);
 // STATUS_FULL: the window is full; STATUS_CLOSED: not online. Copies. The loop.
 enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication);
+// Whether the broker granted the filter at that place, at the connection told last; false before. The loop.
+bool mqtt_granted(struct mqtt *mqtt, size_t filter);
 size_t mqtt_room(struct mqtt *mqtt); // publications that the window still takes, 0 when not online
 // Calls back for what happened since the last time. on_offline means that all that was handed over and not reported is
 // not acknowledged. The loop.
 void mqtt_collect(struct mqtt *mqtt, const struct mqtt_events *events);
 // What became of the message is in the journal: it may be acknowledged. Frees delivery and message. Any thread.
 void mqtt_settled(struct mqtt_delivery *delivery);
-// Nothing was committed, and nothing will be: frees without acknowledging, the broker sends it again. Any thread.
+// Nothing was committed, and nothing will be: ends the connection and frees; the broker sends it again. Any thread.
 void mqtt_abandoned(struct mqtt_delivery *delivery);
 // Sends the acknowledgements of what was settled; once for several. Any thread.
 void mqtt_acknowledge(void);
+// Makes the connection anew, at once: for a will that is not true any more, or a cause of failure that is over.
+void mqtt_renew(struct mqtt *mqtt);
+// Within on_message: the message must not be acknowledged. The library would do so whatever is returned to it, so the
+// connection is ended first; the broker delivers the message again on the next one.
+void mqtt_hang_up(void);
 // Waits up to timeout_ms until all that was handed over is acknowledged, disconnects, frees. The loop.
 // STATUS_TIMEOUT: the receive thread is still in on_message; nothing was freed, and the process should just end.
 enum status mqtt_stop(struct mqtt *mqtt, int64_t timeout_ms);

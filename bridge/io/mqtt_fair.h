@@ -12,4 +12,7 @@ void mqtt_fair_connected(void);
 // Any thread: how many publications wait for Paho or the broker.
 void mqtt_fair_waiting(long publications);
 
+// The receive thread, within a callback: shuts its connection down, so that nothing leaves any more.
+void mqtt_fair_hang_up(void);
+
 #endif

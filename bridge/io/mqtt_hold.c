@@ -154,6 +154,16 @@ void mqtt_hold_lost(void)
     pthread_mutex_unlock(&hold.lock);
 }
 
+void mqtt_hold_hang_up(uint64_t number)
+{
+    pthread_mutex_lock(&hold.lock);
+    if (hold.state == HOLD_PROVEN && number >= hold.forgotten) {
+        shutdown(hold.socket, SHUT_RDWR);
+        forget(HOLD_LOST);
+    }
+    pthread_mutex_unlock(&hold.lock);
+}
+
 void mqtt_hold_renew(void)
 {
     pthread_mutex_lock(&hold.lock);

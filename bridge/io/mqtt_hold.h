@@ -26,6 +26,8 @@ void mqtt_hold_flush(void);                           // sends what may go; afte
 size_t mqtt_hold_count(void);
 // The connection is given up: nothing that was kept back goes out any more, nor anything that Paho still acknowledges.
 void mqtt_hold_lost(void);
+// That message must not be acknowledged: ends its connection, if that still is the one there is.
+void mqtt_hold_hang_up(uint64_t number);
 // Paho's old client is gone: a new connection begins, nothing is known of it yet.
 void mqtt_hold_renew(void);
 

@@ -76,12 +76,14 @@ struct mqtt {
     int64_t next_try_ms;
     char reason[MQTT_REASON_BYTES]; // of the last failure
     char refused[MQTT_REASON_BYTES];
+    bool granted[MQTT_FILTERS_MAX];
     struct outgoing *first; // handed over, not yet with Paho
     struct outgoing **last;
     size_t outstanding; // handed over and not yet collected as published
     size_t unacknowledged;
-    size_t with_paho; // of these, no longer in the list
-    bool sending;     // a thread is in mqtt_send_waiting
+    int64_t progress_ms; // when the broker acknowledged last, or when there was nothing for it to acknowledge
+    size_t with_paho;    // of these, no longer in the list
+    bool sending;        // a thread is in mqtt_send_waiting
     struct ticket tickets[MQTT_WINDOW];
     size_t next_ticket;
     struct published published[MQTT_WINDOW];

@@ -3,6 +3,7 @@
 // every callback, and a callback may take ours; so ours is never held while Paho is called. Threads: Paho's (the
 // functions named take_…) and the module's own.
 #include "base/log.h"
+#include "base/memory.h"
 #include "io/mqtt_fair.h"
 #include "io/mqtt_hold.h"
 #include "io/mqtt_internal.h"
@@ -35,7 +36,9 @@ static void lose(struct mqtt *mqtt, const char *reason)
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
     mqtt_fair_connected();
-    mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
+    if (mqtt->settings.next_epoch) {
+        mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
+    }
     pthread_mutex_lock(&mqtt->lock);
     mqtt->window = window;
     mqtt->session_present = session_present;
@@ -74,8 +77,10 @@ static void take_refused(struct mqtt *mqtt, int code, const char *message)
 
 static void take_refused_5(void *context, MQTTAsync_failureData5 *data)
 {
-    const char *text = data->reasonCode > 0 ? MQTTReasonCode_toString(data->reasonCode) : NULL;
-    take_refused(context, data->reasonCode > 0 ? (int)data->reasonCode : data->code, text ? text : data->message);
+    // Paho gives the CONNACK's reason in either of the two, and below 0x80 its own codes.
+    int code = data->reasonCode > 0 ? (int)data->reasonCode : data->code;
+    const char *text = code >= 0x80 ? MQTTReasonCode_toString((enum MQTTReasonCodes)code) : NULL;
+    take_refused(context, code, text ? text : data->message);
 }
 
 static void take_refused_311(void *context, MQTTAsync_failureData *data)
@@ -128,6 +133,7 @@ static void note_subscribed(struct mqtt *mqtt, const int *codes, int count, int 
     mqtt->refused[0] = '\0';
     for (size_t i = 0; i < mqtt->settings.filter_count; i++) {
         int code = count > 1 && (int)i < count ? codes[i] : single;
+        mqtt->granted[i] = code < 0x80;
         if (code >= 0x80) {
             copy_text(mqtt->refused, sizeof mqtt->refused, mqtt->filters[i]);
         }
@@ -179,6 +185,7 @@ static void note_published(struct ticket *ticket, const char *reason)
     if (ticket->id != 0 && mqtt->unacknowledged > 0) {
         mqtt->unacknowledged--;
         mqtt->with_paho--;
+        mqtt->progress_ms = clock_now_ms(mqtt->settings.clock);
     }
     ticket->id = 0;
     mqtt_fair_waiting((long)mqtt->unacknowledged);
@@ -205,10 +212,23 @@ static void take_published_311(void *context, MQTTAsync_successData *data)
     note_published(context, "");
 }
 
+// Only a reason code from 0x80 on is the broker's word. Else the library itself failed (it has no memory, or the
+// connection is gone), and tells 0: then the message has not left, and goes again with the next connection.
 static void take_publish_failed_5(void *context, MQTTAsync_failureData5 *data)
 {
+    struct ticket *ticket = context;
+    if (data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
+        lose(ticket->mqtt, data->message ? data->message : "the library could not publish");
+        return;
+    }
     const char *text = MQTTReasonCode_toString(data->reasonCode);
-    note_published(context, text ? text : "refused");
+    note_published(ticket, text ? text : "refused");
+}
+
+static void take_publish_failed_311(void *context, MQTTAsync_failureData *data)
+{
+    struct ticket *ticket = context; // a broker cannot refuse a message in 3.1.1
+    lose(ticket->mqtt, data->message ? data->message : "the library could not publish");
 }
 
 static void read_properties(MQTTProperties *properties, struct mqtt_message *message)
@@ -250,6 +270,7 @@ void mqtt_settled(struct mqtt_delivery *delivery)
 
 void mqtt_abandoned(struct mqtt_delivery *delivery)
 {
+    mqtt_hold_hang_up(delivery->hold);
     end_delivery(delivery);
 }
 
@@ -259,9 +280,10 @@ void mqtt_acknowledge(void)
 }
 
 // NULL: its PUBACK goes out when the callback returns.
-static struct mqtt_delivery *begin_delivery(MQTTAsync_message *arrived, char *topic, int packet_id)
+static struct mqtt_delivery *begin_delivery(const struct mqtt *mqtt, MQTTAsync_message *arrived, char *topic,
+                                            int packet_id)
 {
-    struct mqtt_delivery *delivery = malloc(sizeof *delivery);
+    struct mqtt_delivery *delivery = mqtt->settings.deliveries ? malloc(sizeof *delivery) : NULL;
     size_t bytes = (size_t)arrived->payloadlen;
     uint64_t hold = delivery ? mqtt_hold_begin(packet_id, bytes) : 0;
     if (hold == 0) {
@@ -285,7 +307,7 @@ static int take_message(void *context, char *topic, int topic_len, MQTTAsync_mes
         .epoch = mqtt->epoch,
     };
     read_properties(&arrived->properties, &message);
-    struct mqtt_delivery *delivery = begin_delivery(arrived, topic, message.packet_id);
+    struct mqtt_delivery *delivery = begin_delivery(mqtt, arrived, topic, message.packet_id);
     mqtt->settings.on_message(mqtt->settings.context, &message, delivery);
     if (!delivery) {
         MQTTAsync_freeMessage(&arrived);
@@ -308,6 +330,8 @@ bool mqtt_paho_create(struct mqtt *mqtt)
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     options.MQTTVersion = version_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = MQTT_WINDOW + MQTT_FILTERS_MAX;
+    // By default the library notes every call of a function of its own, in 160 KB that nobody reads.
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
     MQTTAsync client = NULL;
     int rc = MQTTAsync_createWithOptions(&client, settings->uri, settings->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                          &options);
@@ -383,13 +407,15 @@ int mqtt_paho_connect(struct mqtt *mqtt)
     MQTTProperties properties = MQTTProperties_initializer;
     struct bytes payload;
     bytes_init(&payload, 4096);
-    settings->make_will(settings->context, &payload);
-    will.topicName = settings->will_topic;
-    will.payload.len = (int)payload.len;
-    will.payload.data = bytes_text(&payload);
-    will.qos = 1;
-    will.retained = settings->will_retain;
-    options.will = &will;
+    if (settings->will_topic[0]) {
+        settings->make_will(settings->context, &payload);
+        will.topicName = settings->will_topic;
+        will.payload.len = (int)payload.len;
+        will.payload.data = bytes_text(&payload);
+        will.qos = 1;
+        will.retained = settings->will_retain;
+        options.will = &will;
+    }
     options.keepAliveInterval = (int)settings->keepalive_s;
     options.connectTimeout = MQTT_CONNECT_TIMEOUT_S;
     options.automaticReconnect = 0;
@@ -450,13 +476,11 @@ static void add_reply_properties(MQTTProperties *properties, const struct outgoi
         MQTTProperties_add(properties, &content);
     }
     if (outgoing->correlation.len > 0) {
-        char *copy = span_dup(outgoing->correlation);
+        char *copy = memory_must(span_dup(outgoing->correlation));
         MQTTProperty correlation = {.identifier = MQTTPROPERTY_CODE_CORRELATION_DATA};
         correlation.value.data.data = copy;
         correlation.value.data.len = (int)outgoing->correlation.len;
-        if (copy) {
-            MQTTProperties_add(properties, &correlation);
-        }
+        MQTTProperties_add(properties, &correlation);
         free(copy);
     }
 }
@@ -466,7 +490,7 @@ int mqtt_paho_send(struct mqtt *mqtt, const struct outgoing *outgoing, struct ti
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     MQTTAsync_message message = MQTTAsync_message_initializer;
     options.context = ticket;
-    message.payload = outgoing->payload.len > 0 ? span_dup(outgoing->payload) : NULL;
+    message.payload = outgoing->payload.len > 0 ? memory_must(span_dup(outgoing->payload)) : NULL;
     message.payloadlen = (int)outgoing->payload.len;
     message.qos = 1;
     message.retained = outgoing->retain;
@@ -476,6 +500,7 @@ int mqtt_paho_send(struct mqtt *mqtt, const struct outgoing *outgoing, struct ti
         add_reply_properties(&message.properties, outgoing);
     } else {
         options.onSuccess = take_published_311;
+        options.onFailure = take_publish_failed_311;
     }
     int rc = MQTTAsync_sendMessage(mqtt->client, outgoing->topic, &message, &options);
     free(message.payload);

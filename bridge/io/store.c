@@ -28,8 +28,9 @@ struct work {
     struct store_request *request; // of an intake that nobody waits for
     struct store_intake_limits limits;
     int64_t session; // its first epoch, 0: none
-    bool waited;     // somebody waits for `committed`; the work lies on his stack
-    bool committed;  // under the lock
+    bool waited;     // somebody waits for `ended`; the work lies on his stack
+    bool ended;      // under the lock: committed, or given up
+    bool given_up;   // under the lock: the journal cannot be written
     enum store_intake_result result;
 };
 
@@ -58,10 +59,12 @@ struct store {
     struct store_change *finished; // under the lock: for store_collect, in order
     struct store_change **finished_last;
     struct store_counts counts; // under the lock
+    struct tally tally;         // under the lock
     int64_t open;               // the writer's, copied into counts
     int64_t outbox;
     int64_t last_message;
     char failure[128];         // under the lock
+    int64_t failing_since_ms;  // the writer's, 0: commits do not fail
     int64_t unsynced_since_ms; // the writer's, 0: all is synced
 };
 
@@ -115,6 +118,9 @@ static void sync_wal(struct store *store)
         LOG_WARNING("journal sync failed", LOG_TEXT("why", strerror(errno)));
         return; // unsynced_since_ms stays: tried again at the next turn
     }
+    pthread_mutex_lock(&store->lock);
+    store->counts.syncs++;
+    pthread_mutex_unlock(&store->lock);
     store->unsynced_since_ms = 0;
 }
 
@@ -155,6 +161,10 @@ static int run_transaction(struct store *store, struct work *batch, int64_t *nex
         }
         apply_work(store, work, next_id);
     }
+    if (store->failing_since_ms != 0 && store->db.rc == SQLITE_OK) {
+        // A commit that writes nothing would prove nothing.
+        store->db.rc = store_db_exec(&store->db, "INSERT OR REPLACE INTO meta(key, value) VALUES('probe', '')");
+    }
     if (store->db.rc == SQLITE_OK) {
         store->db.rc = store_apply_commit(&store->db);
     }
@@ -178,6 +188,22 @@ static bool is_open(enum command_state state)
     return state < COMMAND_DONE;
 }
 
+// Under the lock.
+static void tally_change(struct tally *tally, const struct store_change *change)
+{
+    if (change->invalid) {
+        tally_invalid(tally, change->action);
+    }
+    if (change->dead_topic.len > 0) {
+        tally->dead++;
+    }
+    if (change->insert) {
+        tally_foreign(tally, change->insert->state, change->insert->outcome);
+    } else if (change->id != 0) {
+        tally_moved(tally, change->action, change->from, change->to, change->outcome);
+    }
+}
+
 static void count_change(struct store *store, const struct store_change *change)
 {
     store->outbox += change->outbox_growth;
@@ -187,6 +213,7 @@ static void count_change(struct store *store, const struct store_change *change)
     for (const struct store_message *message = change->messages; message; message = message->next) {
         store->last_message = message->id > store->last_message ? message->id : store->last_message;
     }
+    tally_change(&store->tally, change);
     if (change->insert) {
         store->open += is_open(change->insert->state);
     } else if (change->id != 0 && is_open(change->from) && !is_open(change->to)) {
@@ -203,13 +230,14 @@ static bool finish_work(struct store *store, struct work *work)
         store->session_epoch = work->session;
     } else if (work->result == STORE_NEW) {
         store->open++;
+        tally_received(&store->tally, work->command->action);
     }
     if (work->request) {
         work->request->result = work->result;
         return true;
     }
     if (work->waited || !work->change) {
-        work->committed = true; // the work is gone once the lock is free
+        work->ended = true; // the work is gone once the lock is free
         return false;
     }
     work->change->next = NULL;
@@ -240,6 +268,7 @@ static void finish_batch(struct store *store, struct work *batch, int64_t next_i
     store->counts.outbox = store->outbox;
     store->counts.last_message = store->last_message;
     store->counts.commits++;
+    store->counts.syncs += store->settings.power;
     store->counts.failing = false;
     store->failure[0] = '\0';
     pthread_cond_broadcast(&store->committed);
@@ -291,11 +320,48 @@ static struct work *take_batch(struct store *store)
     return batch;
 }
 
+// Under the lock. Takes out of the list whatever somebody waits for; the place of its new end.
+static struct work **give_up_waited(struct work **at)
+{
+    while (*at) {
+        struct work *work = *at;
+        if (work->request) {
+            *at = work->next;
+            work->request->result = STORE_FAILED;
+            work->request->done(work->request);
+            free(work);
+        } else if (work->waited && work->session == 0) {
+            *at = work->next;
+            work->given_up = true;
+            work->ended = true;
+        } else {
+            at = &work->next;
+        }
+    }
+    return at;
+}
+
+// Under the lock. Who waits for a commit holds something: the intake holds the MQTT library's lock, without which not
+// even the reason can be told. What is let go here comes again, from the broker or from the operator.
+static void lose_patience(struct store *store, struct work **batch)
+{
+    int64_t now_ms = clock_now_ms(store->settings.clock);
+    if (store->failing_since_ms == 0) {
+        store->failing_since_ms = now_ms;
+    }
+    if (now_ms - store->failing_since_ms >= STORE_PATIENCE_MS) {
+        give_up_waited(batch);
+        store->waiting.last = give_up_waited(&store->waiting.first);
+        pthread_cond_broadcast(&store->committed);
+    }
+}
+
 static void commit_batch(struct store *store, struct work *batch)
 {
     int64_t next_id = 0;
     while (run_transaction(store, batch, &next_id) != SQLITE_OK) {
         pthread_mutex_lock(&store->lock);
+        lose_patience(store, &batch);
         bool closing = store->closing;
         if (!closing) {
             wait_until(&store->wake, &store->lock, STORE_RETRY_MS);
@@ -305,6 +371,7 @@ static void commit_batch(struct store *store, struct work *batch)
             return; // nobody was told; whoever waits is told by store_close that it did not happen
         }
     }
+    store->failing_since_ms = 0;
     finish_batch(store, batch, next_id);
     if (!store->settings.power && store->unsynced_since_ms == 0) {
         store->unsynced_since_ms = clock_now_ms(store->settings.clock);
@@ -390,6 +457,25 @@ static int64_t query_int(struct store_db *db, const char *sql)
     return number;
 }
 
+// By the small partial indexes: there may be a million that wait. After recovery only executes are in other states than
+// READY.
+static void count_resumed(struct store *store)
+{
+    store->tally.following = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6 AND state = 5");
+    int64_t executes = store->open - store->tally.following;
+    for (int action = 0; action < ACTION_COUNT; action++) {
+        if (action != ACTION_EXECUTE) {
+            char sql[96];
+            snprintf(sql, sizeof sql, "SELECT count(*) FROM commands WHERE state = 1 AND action <> 0 AND action = %d",
+                     action);
+            int64_t count = query_int(&store->db, sql);
+            tally_resumed(&store->tally, (enum action)action, count);
+            executes -= count;
+        }
+    }
+    tally_resumed(&store->tally, ACTION_EXECUTE, executes);
+}
+
 // What the process before us left half done. RETRY_WAIT was surely not sent; a SENT execute may have been.
 static enum status recover(struct store *store, char **why)
 {
@@ -417,6 +503,7 @@ static enum status recover(struct store *store, char **why)
     store->epoch = store->epoch > store->session_epoch ? store->epoch : store->session_epoch;
     store->open = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6");
     store->outbox = query_int(&store->db, "SELECT count(*) FROM outbox");
+    count_resumed(store);
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
     if (store->db.rc != SQLITE_OK) {
@@ -524,18 +611,19 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
-static bool wait_committed(struct store *store, struct work *work)
+static enum status wait_committed(struct store *store, struct work *work)
 {
     pthread_mutex_lock(&store->lock);
-    bool taken = !store->closing;
-    if (taken) {
+    enum status rc = store->closing ? STATUS_CLOSED : STATUS_OK;
+    if (rc == STATUS_OK) {
         queue_work(store, work, false);
-        while (!work->committed) {
+        while (!work->ended) {
             pthread_cond_wait(&store->committed, &store->lock);
         }
+        rc = work->given_up ? STATUS_IO : STATUS_OK;
     }
     pthread_mutex_unlock(&store->lock);
-    return taken;
+    return rc;
 }
 
 int64_t store_next_epoch(struct store *store, bool new_session)
@@ -559,7 +647,8 @@ enum store_intake_result store_intake(struct store *store, struct store_command 
                         .waited = true};
     *existing = (struct store_command){0};
     command->state = COMMAND_READY;
-    return wait_committed(store, &work) ? work.result : STORE_CLOSING;
+    enum status rc = wait_committed(store, &work);
+    return rc == STATUS_OK ? work.result : rc == STATUS_IO ? STORE_FAILED : STORE_CLOSING;
 }
 
 enum status store_intake_begin(struct store *store, struct store_request *request)
@@ -590,7 +679,7 @@ enum status store_intake_begin(struct store *store, struct store_request *reques
 enum status store_submit_wait(struct store *store, struct store_change *change)
 {
     struct work work = {.change = change, .waited = true};
-    enum status rc = wait_committed(store, &work) ? STATUS_OK : STATUS_CLOSED;
+    enum status rc = wait_committed(store, &work);
     rc = rc == STATUS_OK && !change->applied ? STATUS_CONFLICT : rc;
     store_change_free(change);
     return rc;
@@ -617,6 +706,9 @@ void store_collect(struct store *store)
     pthread_mutex_unlock(&store->lock);
     while (change) {
         struct store_change *next = change->next;
+        if (store->settings.committed && change->applied) {
+            store->settings.committed(store->settings.ring_context, change);
+        }
         if (change->done) {
             change->done(change, change->context);
         }
@@ -633,6 +725,13 @@ void store_counts(struct store *store, struct store_counts *counts)
 {
     pthread_mutex_lock(&store->lock);
     *counts = store->counts;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_tally(struct store *store, struct tally *tally)
+{
+    pthread_mutex_lock(&store->lock);
+    *tally = store->tally;
     pthread_mutex_unlock(&store->lock);
 }
 

@@ -15,15 +15,18 @@
 #include "base/status.h"
 #include "rules/command.h"
 #include "rules/runlog.h"
+#include "rules/tally.h"
 
-#define STORE_INSTANCE_BYTES  16  // text of the journal's own random id, with NUL
-#define STORE_TAG_BYTES       40  // INSTANCE-ID, with NUL
-#define STORE_LAZY_MS         200 // a lazy change waits at most so long for a commit to join
-#define STORE_SYNC_MS         50  // durability "process": at most so much is lost in a power cut
-#define STORE_RETRY_MS        500 // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_INSTANCE_BYTES  16   // text of the journal's own random id, with NUL
+#define STORE_TAG_BYTES       40   // INSTANCE-ID, with NUL
+#define STORE_LAZY_MS         200  // a lazy change waits at most so long for a commit to join
+#define STORE_SYNC_MS         50   // durability "process": at most so much is lost in a power cut
+#define STORE_RETRY_MS        500  // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_PATIENCE_MS     2000 // when commits have failed for so long, nobody is kept waiting for one
 #define STORE_LOCK_MS         1000 // a lock that somebody else holds is waited for: `jobbridge queue` holds it for a moment
 #define STORE_REDELIVERY_SPAN 1024 // commands back that a redelivered message is compared with
 #define STORE_PRUNE_SCAN_MAX  256  // rows looked at by one pruning change
+#define STORE_RECENT_SCAN     1000 // commands back that are looked at for what ended last
 
 struct store;
 struct store_reader;
@@ -81,7 +84,8 @@ struct store_message {
     struct span payload;
     struct span correlation; // empty: none
     bool retain;
-    int64_t progress_of; // a command id when a later message of that run replaces this one, 0: must be published
+    int64_t progress_of;   // a command id when a later message of that run replaces this one, 0: must be published
+    enum store_topic kind; // not in the journal: STORE_TOPIC_COUNT when it was read from there
 };
 
 // What is to change in one command, with what is told of it: all or nothing. Filled by the caller, who owns it until
@@ -99,6 +103,8 @@ struct store_change {
     int64_t id; // 0: only messages
     enum command_state from;
     enum command_state to;
+    enum action action; // of the command, for the tally
+    bool invalid;       // a rejection of what did not become a command
     unsigned fields;
     const struct store_command *insert; // a foreign run to be inserted instead; borrowed until done
     int64_t sent_ms, server_ms, done_ms, http_status, seq, ended_ms;
@@ -134,10 +140,12 @@ struct store_settings {
     int64_t max_dead; // dead letters kept; the oldest go first
     const struct clock *clock;
     void (*ring)(void *context); // any thread: there is something for store_collect
-    // The loop, in store_collect: the messages of a change, with their ids, in order; the receiver frees each. NULL:
+    // store_collect, for every change that was committed, before its own done; NULL: nobody wants to know.
+    void (*committed)(void *context, const struct store_change *change);
+    // store_collect, after done: the messages of the change, with their ids, in order; the receiver frees each. NULL:
     // nobody wants them. Those of changes that somebody waited for do not come here.
     void (*take_messages)(void *context, struct store_message *messages);
-    void *ring_context;
+    void *ring_context; // of all three
 };
 
 // Opens or creates the journal, takes its lock, migrates, recovers (what was RETRY_WAIT is READY again, a SENT execute
@@ -168,14 +176,16 @@ enum store_intake_result {
     STORE_REDELIVERED, // the broker sent it again; it is in the journal already (or the dead letter has gone)
     STORE_JOURNAL_FULL,
     STORE_CLOSING, // nothing was committed
+    STORE_FAILED,  // nothing was committed: the journal cannot be written, for STORE_PATIENCE_MS now
 };
 
-// Inserts as READY and waits for the commit, however long the disk takes. redelivered: the message had the DUP flag. A
-// final command that ended before forget_before_ms does not hold its requestId any more. Any thread but the loop.
-// existing must be freed by the caller with store_command_free.
+// Inserts as READY and waits for the commit, however slow the disk is, unless it fails. redelivered: the message had
+// the DUP flag. A final command that ended before forget_before_ms does not hold its requestId any more. Any thread but
+// the loop. existing must be freed by the caller with store_command_free.
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
                                       int64_t forget_before_ms, struct store_command *existing);
-// The same without waiting: done is called on the writer's thread after the commit, and must not wait. settings.ring
+// The same without waiting: done is called on the writer's thread after the commit, or with STORE_FAILED, and must
+// neither wait nor call the store. settings.ring
 // follows when all of a commit were told. Everything is the caller's, and must stay until done.
 struct store_request {
     struct store_command *command;
@@ -187,7 +197,8 @@ struct store_request {
 };
 enum status store_intake_begin(struct store *store, struct store_request *request); // STATUS_CLOSED: not taken
 // Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed;
-// STATUS_CONFLICT: the row was not what the change expects, and was left alone.
+// STATUS_IO: the journal cannot be written, for STORE_PATIENCE_MS now; STATUS_CONFLICT: the row was not what the change
+// expects, and was left alone.
 enum status store_submit_wait(struct store *store, struct store_change *change);
 // Queues for the next commit; never waits. The store owns the change until done, and frees it after done.
 void store_submit(struct store *store, struct store_change *change);
@@ -201,10 +212,12 @@ struct store_counts {
     int64_t outbox; // messages not yet acknowledged
     int64_t commits;
     int64_t last_message; // the greatest id of a message of this process, 0: none yet
+    int64_t syncs;        // of the log; what checkpoints sync is not counted
     int64_t failures;     // of commits
     bool failing;         // the last commit failed and is being repeated
 };
 void store_counts(struct store *store, struct store_counts *counts); // any thread
+void store_tally(struct store *store, struct tally *tally);          // any thread
 // A phrase for the failure that the writer is repeating, "" when there is none. Any thread; copied into text.
 void store_failure(struct store *store, char *text, size_t text_bytes);
 
@@ -248,6 +261,18 @@ size_t store_list_expired(struct store_reader *reader, int64_t wall_ms, struct s
 // last id looked at.
 size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t arrived_before_ms, int64_t *last,
                              int64_t *ids, size_t max, size_t *scanned);
+// The same, but at most max are counted.
+int64_t store_count_some(struct store_reader *reader, enum command_state state, const char *job, int64_t max);
+// Commands in an open state over all jobs, by id, the newest or the oldest first.
+size_t store_list_open(struct store_reader *reader, enum command_state state, bool newest, struct store_ref *refs,
+                       size_t max);
+// Executes among the last STORE_RECENT_SCAN commands that have ended, newest first.
+size_t store_list_ended(struct store_reader *reader, struct store_ref *refs, size_t max);
+// The newest dead letters, newest first; payload is cut to payload_max bytes.
+void store_each_deadletter(struct store_reader *reader, size_t max, size_t payload_max,
+                           void (*each)(void *context, int64_t at_ms, struct span topic, struct span payload,
+                                        struct span reason),
+                           void *context);
 int64_t store_first_open(struct store_reader *reader); // the smallest id not final, 0: none
 enum status store_find_execution(struct store_reader *reader, const char *resource_job_id, const char *execution_id,
                                  struct store_command *command);

@@ -25,6 +25,11 @@ enum read_statement {
     READ_LAST_FINISHED,
     READ_NEWEST_SERVER,
     READ_MESSAGES,
+    READ_COUNT_SOME,
+    READ_OPEN_OLDEST,
+    READ_OPEN_NEWEST,
+    READ_ENDED,
+    READ_DEADLETTERS,
     READ_BEGIN,
     READ_END,
 };
@@ -56,6 +61,16 @@ static const char *const texts[] = {
     [READ_MESSAGES] =
         "SELECT id, topic, payload, correlation, retain, coalesce(progress_of, 0) FROM outbox WHERE id > ?"
         " ORDER BY id LIMIT ?",
+    [READ_COUNT_SOME] = "SELECT count(*) FROM (SELECT 1 FROM commands WHERE state < 6 AND state = ? AND job = ?"
+                        " LIMIT ?)",
+    [READ_OPEN_OLDEST] = "SELECT id, action, expires_ms FROM commands WHERE id IN (SELECT id FROM commands"
+                         " WHERE state < 6 AND state = ? LIMIT " READ_SCAN_MAX ") ORDER BY id LIMIT ?",
+    [READ_OPEN_NEWEST] = "SELECT id, action, expires_ms FROM commands WHERE id IN (SELECT id FROM commands"
+                         " WHERE state < 6 AND state = ? LIMIT " READ_SCAN_MAX ") ORDER BY id DESC LIMIT ?",
+    [READ_ENDED] = "SELECT id, action, expires_ms FROM commands WHERE id > (SELECT max(id) FROM commands) - ?"
+                   " AND state > 5 AND action = 0 ORDER BY id DESC LIMIT ?",
+    [READ_DEADLETTERS] = "SELECT at_ms, topic, substr(payload, 1, ?), reason FROM deadletters ORDER BY id DESC"
+                         " LIMIT ?",
 };
 
 enum status store_reader_open(const char *path, struct store_reader **out, char **why)
@@ -286,6 +301,62 @@ size_t store_list_unanswered(struct store_reader *reader, int64_t after, int64_t
     }
     sqlite3_reset(statement);
     return count;
+}
+
+int64_t store_count_some(struct store_reader *reader, enum command_state state, const char *job, int64_t max)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_COUNT_SOME);
+    if (statement) {
+        sqlite3_bind_int(statement, 1, (int)state);
+        store_bind_text(statement, 2, job);
+        sqlite3_bind_int64(statement, 3, max);
+    }
+    return read_int(reader, statement);
+}
+
+size_t store_list_open(struct store_reader *reader, enum command_state state, bool newest, struct store_ref *refs,
+                       size_t max)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, newest ? READ_OPEN_NEWEST : READ_OPEN_OLDEST);
+    if (!statement) {
+        return 0;
+    }
+    sqlite3_bind_int(statement, 1, (int)state);
+    sqlite3_bind_int64(statement, 2, (int64_t)max);
+    return read_refs(reader, statement, refs, max);
+}
+
+size_t store_list_ended(struct store_reader *reader, struct store_ref *refs, size_t max)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_ENDED);
+    if (!statement) {
+        return 0;
+    }
+    sqlite3_bind_int(statement, 1, STORE_RECENT_SCAN);
+    sqlite3_bind_int64(statement, 2, (int64_t)max);
+    return read_refs(reader, statement, refs, max);
+}
+
+void store_each_deadletter(struct store_reader *reader, size_t max, size_t payload_max,
+                           void (*each)(void *context, int64_t at_ms, struct span topic, struct span payload,
+                                        struct span reason),
+                           void *context)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_DEADLETTERS);
+    if (!statement) {
+        return;
+    }
+    sqlite3_bind_int64(statement, 1, (int64_t)payload_max);
+    sqlite3_bind_int64(statement, 2, (int64_t)max);
+    while (step(reader, statement)) {
+        struct span texts_of[3];
+        for (int i = 0; i < 3; i++) {
+            texts_of[i].at = sqlite3_column_blob(statement, i + 1);
+            texts_of[i].len = (size_t)sqlite3_column_bytes(statement, i + 1);
+        }
+        each(context, sqlite3_column_int64(statement, 0), texts_of[0], texts_of[1], texts_of[2]);
+    }
+    sqlite3_reset(statement);
 }
 
 int64_t store_first_open(struct store_reader *reader)

@@ -181,7 +181,8 @@ struct store_message *store_message_new(struct span topic, struct span payload, 
                                       .payload = {at + topic.len, payload.len},
                                       .correlation = {at + topic.len + payload.len, correlation.len},
                                       .retain = retain,
-                                      .progress_of = progress_of};
+                                      .progress_of = progress_of,
+                                      .kind = STORE_TOPIC_COUNT};
     memcpy(at, topic.at, topic.len);
     if (payload.len > 0) {
         memcpy(at + topic.len, payload.at, payload.len);

@@ -100,6 +100,14 @@ int64_t gate_server_ms(const struct gate *gate, int64_t wall_ms)
     return gate->clock_known ? wall_ms + gate->clock_offset_ms : 0;
 }
 
+int64_t gate_held_ms(const struct gate *gate, int64_t now_ms)
+{
+    int64_t hold_ms = gate->hold_until_ms - now_ms;
+    int64_t breaker_ms = gate->breaker.open ? gate->breaker.probe_at_ms - now_ms : 0;
+    hold_ms = hold_ms > breaker_ms ? hold_ms : breaker_ms;
+    return hold_ms > 0 ? hold_ms : 0;
+}
+
 const char *gate_trouble(const struct gate *gate)
 {
     return gate->breaker.open || gate->refused > 1 ? gate->reason : "";

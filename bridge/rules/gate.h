@@ -41,6 +41,8 @@ void gate_ended(struct gate *gate, const struct outcome *outcome, int64_t now_ms
 void gate_clock(struct gate *gate, int64_t server_ms, int64_t wall_ms);
 // The API's time for a wall time of ours; 0 when the API's clock is not known yet.
 int64_t gate_server_ms(const struct gate *gate, int64_t wall_ms);
+// How long calls are held still, by a pause that the API asked for or by the breaker.
+int64_t gate_held_ms(const struct gate *gate, int64_t now_ms);
 // A phrase for what is wrong with the API now, "" when nothing is.
 const char *gate_trouble(const struct gate *gate);
 // A new token was read: the next call shows whether it is better.

@@ -107,10 +107,10 @@ class Verdict:
             self.lost.append(f"{name}: the last log entry")
 
     def _check_bridge_status(self):
-        said = [m.json["state"] for m in self.life.device.on(f"{self.life.prefix}/bridge/status")]
+        said = self.life.states()
         if not said or said[-1] != "offline":
             self.wrong.append(f"the bridge's status at the end: {said[-3:]}")
-        if self.life.device.on(f"{self.life.prefix}/bridge/deadletter"):
+        if any(m.topic.endswith("/deadletter") for m in self.life.device.messages):
             self.wrong.append("a dead letter")
 
     def _check_journal(self):

@@ -81,7 +81,8 @@ class Life:
         with open(token, "w", encoding="utf-8") as file:
             file.write(self.api.token + "\n")
         config["broker"].update(uri=self.broker.uri, client_id=self.client_id, reconnect_min_ms=30,
-                                reconnect_max_ms=100, bridge_topic=f"{self.prefix}/bridge")
+                                reconnect_max_ms=100, keepalive_s=5,
+                                bridge_topic=f"{self.prefix}/bridge")
         config["api"].update(base_url=f"http://127.0.0.1:{self.api.port}", token_file=token, request_timeout_ms=1000,
                              retry={"base_ms": 20, "max_ms": 100})
         config["api"]["reconcile"] = {"settle_ms": 50, "checks": 2}
@@ -98,7 +99,8 @@ class Life:
         self.config["routes"].append({
             "name": "extra", "filter": self.prefix + "/extra/{device}", "job": "alpha", "action": "execute",
             "context": '{ "c": "{device}", "payload": {payload} }', "replies": self.prefix + "/{device}/jobs/alpha"})
-        self.config["follow"]["interval_ms"] = 50
+        # A birth on the new topic is surely of a bridge that has the new configuration and its subscription.
+        self.config["broker"]["bridge_topic"] = f"{self.prefix}/reloaded"
 
     def _leave_session(self):
         """The bridge was connected once before: the broker keeps what comes for it."""
@@ -135,8 +137,12 @@ class Life:
     def finished(self, *names):
         return all(any(m.json["state"] in FINAL for m in self.heard(name, "status")) for name in names)
 
+    def states(self):
+        """What the bridge has said of itself, under the topic that it has now."""
+        return [m.json["state"] for m in self.device.on(self.config["broker"]["bridge_topic"] + "/status")]
+
     def births(self):
-        return [m for m in self.device.on(f"{self.prefix}/bridge/status") if m.json["state"] in ("online", "degraded")]
+        return [state for state in self.states() if state in ("online", "degraded")]
 
     def start_bridge(self):
         assert len(self.exits) < STARTS_MAX, f"the bridge ends again and again: {self.exits}"
@@ -200,12 +206,11 @@ class Life:
         self.orders["a2"] = Order("a2", "cancelExecution", "alpha", json.dumps({"requestId": "ca2", "of": "a2"}))
         self.send(self.orders["a2"])
         self.wait("answers", lambda: self.answered(*self.orders) and self._all_of_a_answered())
-        births = len(self.births())
         self._add_route()
         self.bridge.write_configuration(self.config)
         if self.bridge.alive:
             self.bridge.signal(signal.SIGHUP)
-        self.wait("online again after the reload", lambda: len(self.births()) > births)
+        self.wait("online again after the reload", self.births)
         for order in RELOADED:
             self.send(order)
         self.wait("all answers", lambda: self.answered(*self.orders))

@@ -16,8 +16,11 @@ def resident_kib(site):
 
 
 def test_idle_memory(site):
+    """With its pages, and after somebody has looked at them."""
+    web = site.serve_web()
     site.start()
     site.send("execute").final()
+    assert web.metrics() and web.status()
     assert resident_kib(site) < IDLE_KIB_MAX
 
 

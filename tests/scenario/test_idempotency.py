@@ -104,3 +104,17 @@ def test_a_name_is_free_again_after_keep_done(site):
         site.send_text(BODY, "once")
         return len({m.json["executionId"] for m in first.messages("accepted")}) == 2
     eventually(accepted_anew, "the id names a new command", timeout=20)
+
+
+def test_a_repeated_cancel_gets_the_same_answer(site):
+    """To the letter: also when the execution was only known by its requestId."""
+    site.start(run_ms=5000)
+    command = site.send("execute")
+    command.accepted()
+    first = site.send("cancelExecution", {"requestId": "c1", "of": command.request_id})
+    first.accepted()
+    site.send("cancelExecution", {"requestId": "c1", "of": command.request_id})
+    site.client.wait_for(lambda: len(first.messages("accepted")) == 2, "the answer again")
+    one, two = (message.payload for message in first.messages("accepted"))
+    assert one == two
+    assert first.messages("accepted")[0].json["executionId"] == command.accepted()["executionId"]

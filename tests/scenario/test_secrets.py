@@ -14,10 +14,12 @@ def files_with(folder, secret):
     """The files below the folder in which the secret's bytes are."""
     found = []
     for place, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(place, name), "rb") as file:
+        for path in (os.path.join(place, name) for name in names):
+            if not os.path.isfile(path):
+                continue  # the control socket
+            with open(path, "rb") as file:
                 if secret.encode() in file.read():
-                    found.append(os.path.join(place, name))
+                    found.append(path)
     return found
 
 

@@ -241,6 +241,22 @@ static void the_same_request_gets_its_stored_answer(void **state)
     assert_int_equal(counts.queued, 2);
 }
 
+static void a_repeated_cancel_names_the_execution_again(void **state)
+{
+    (void)state;
+    arrive("devices/d1/jobs/tune/cmd/cancelExecution", "{\"requestId\":\"c1\",\"of\":\"r1\"}");
+    struct store_change *change = move_of(1, COMMAND_READY, COMMAND_DONE);
+    change->fields = STORE_SET_RESULT;
+    change->done_ms = WALL_MS;
+    change->http_status = 200;
+    change->answer = strdup("{\"success\":true}");
+    strcpy(change->execution_id, "aaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_true(submit(change).applied);
+    arrive("devices/d1/jobs/tune/cmd/cancelExecution", "{\"requestId\":\"c1\",\"of\":\"r1\"}");
+    expect_told("devices/d1/jobs/tune/accepted",
+                "\"executionId\":\"aaaaaaaaaaaaaaaaaaaaaaaa\",\"status\":200,\"body\":{\"success\":true}}");
+}
+
 static void a_refused_request_gets_its_refusal_again(void **state)
 {
     (void)state;
@@ -310,6 +326,7 @@ int main(void)
         INTAKE_TEST(what_no_route_can_answer_is_a_dead_letter),
         INTAKE_TEST(a_response_topic_takes_the_place_of_the_replies_where_it_may),
         INTAKE_TEST(the_same_request_gets_its_stored_answer),
+        INTAKE_TEST(a_repeated_cancel_names_the_execution_again),
         INTAKE_TEST(a_refused_request_gets_its_refusal_again),
         INTAKE_TEST(a_redelivered_message_without_an_id_is_known),
         INTAKE_TEST(more_arrivals_than_are_noted_are_told_as_such),

@@ -12,7 +12,9 @@ from .bridge import Bridge
 from .broker import Broker
 from .client import Client
 from .gate import Gate
+from .ports import free_port
 from .process import log_text, tail
+from .web import Web
 
 FINAL_STATES = {"completed", "errored", "canceled", "rejected", "expired", "unknown"}
 ALL_ACTIONS = ["execute", "cancelExecution", "get", "logs", "patch", "delete"]
@@ -128,6 +130,12 @@ class Site:
         self.gate = Gate(self.api.port).open()
         self.config["api"]["base_url"] = f"http://127.0.0.1:{self.gate.port}"
         return self.gate
+
+    def serve_web(self, listen=None, **more):
+        """The bridge's pages, from its next start or reload on."""
+        listen = listen or f"127.0.0.1:{free_port()}"
+        self.config["http"] = {"listen": listen, **more}
+        return Web(listen)
 
     def add_jobs(self, count, **more):
         """Replaces the jobs by count of them, named job-0 and so on."""
