@@ -30,7 +30,7 @@ CHARTS = (("commands_per_s", "Commands a second, more is better"), ("cpu_us", "C
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.rounds = 2 if options.quick else 5
+        self.rounds = options.rounds or (2 if options.quick else 5)
         self.runs = {}
         self.failures = []
 
@@ -166,6 +166,7 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description="Measures jobbridge beside what people use.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs; for a first look")
+    parser.add_argument("--rounds", type=int, metavar="N", help="interleaved runs of each (5, or 2 with --quick)")
     parser.add_argument("--only", action="append", metavar="SUBJECT/METRIC",
                         help=f"a subject ({', '.join(subjects.SUBJECTS)}, jobbridge, floor), a metric "
                              f"({', '.join(METRICS)}), or both; may be given several times")
