@@ -49,6 +49,7 @@ struct mqtt_settings {
     int64_t keepalive_s;
     int64_t receive_max; // MQTT 5: messages that the broker may send ahead of our acknowledgement
     bool clean_start;
+    bool deliveries; // on_message takes them; else it always gets NULL
     int64_t session_expiry_s;
     int64_t reconnect_min_ms;
     int64_t reconnect_max_ms;
@@ -64,7 +65,6 @@ struct mqtt_settings {
     int64_t (*next_epoch)(void *context, bool new_session); // NULL: nobody asks for epochs
     // delivery NULL: what becomes of the message must be in the journal when this returns.
     void (*on_message)(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery);
-    bool deliveries;             // on_message takes them; else it always gets NULL
     void (*ring)(void *context); // any thread: there is something for mqtt_collect
     void *context;
 };

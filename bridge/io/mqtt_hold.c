@@ -239,23 +239,23 @@ static ssize_t write_packet(int fd, const struct iovec *parts, int count)
 }
 
 // The name must be the C library's, so that Paho's calls arrive here; the parameters are those of writev(2).
-ssize_t writev(int fd, const struct iovec *parts, int count)
+ssize_t writev(int fd, const struct iovec *iovec, int count)
 {
-    bool puback = is_puback(parts, count);
+    bool puback = is_puback(iovec, count);
     if (fd != atomic_load_explicit(&paho_socket, memory_order_relaxed) && !(puback && expected > 0)) {
-        return write_through(fd, parts, count);
+        return write_through(fd, iovec, count);
     }
     pthread_mutex_lock(&hold.lock);
     ssize_t written = PUBACK_BYTES;
     if (fd != atomic_load(&paho_socket)) {
-        const uint8_t *id = parts[1].iov_base;
+        const uint8_t *id = iovec[1].iov_base;
         if (hold.state == HOLD_UNPROVEN && (id[0] << 8 | id[1]) == expected) {
             prove(fd);
         }
         expected = 0;
-        written = write_through(fd, parts, count);
-    } else if (!puback || hold.owed > 0 || !keep_back(&parts[1])) {
-        written = write_packet(fd, parts, count);
+        written = write_through(fd, iovec, count);
+    } else if (!puback || hold.owed > 0 || !keep_back(&iovec[1])) {
+        written = write_packet(fd, iovec, count);
     }
     pthread_mutex_unlock(&hold.lock);
     return written;

@@ -41,16 +41,16 @@ static int tear_down(void **state)
     return 0;
 }
 
-static ssize_t write_two(const void *a, size_t a_len, const void *b, size_t b_len)
+static ssize_t write_two(void *a, size_t a_len, void *b, size_t b_len)
 {
-    struct iovec parts[2] = {{(void *)(uintptr_t)a, a_len}, {(void *)(uintptr_t)b, b_len}};
+    struct iovec parts[2] = {{a, a_len}, {b, b_len}};
     return writev(library, parts, 2);
 }
 
 static void write_puback(int id)
 {
-    const uint8_t packet_id[2] = {(uint8_t)(id >> 8), (uint8_t)id};
-    assert_int_equal(write_two("\x40\x02", 2, packet_id, 2), 4);
+    uint8_t packet_id[2] = {(uint8_t)(id >> 8), (uint8_t)id};
+    assert_int_equal(write_two((char[]){"\x40\x02"}, 2, packet_id, 2), 4);
 }
 
 // What has come to the broker: the ids of PUBACKs, -1 for the end, and nothing else.
@@ -131,7 +131,7 @@ static void test_other_packets_pass(void **state)
     prove();
     assert_int_not_equal(mqtt_hold_begin(20, 1), 0);
     write_puback(20);
-    assert_int_equal(write_two("\x32\x05", 2, "abcde", 5), 7);
+    assert_int_equal(write_two((char[]){"\x32\x05"}, 2, (char[]){"abcde"}, 5), 7);
     assert_int_equal(recv(broker, data, sizeof data, 0), 7);
     assert_memory_equal(data,
                         "\x32\x05"
@@ -178,7 +178,7 @@ static void test_never_into_a_packet(void **state)
     uint64_t number = mqtt_hold_begin(50, 1);
     write_puback(50);
     memset(block, 'x', sizeof block);
-    ssize_t part = write_two("\x32\x7f", 2, block, sizeof block);
+    ssize_t part = write_two((char[]){"\x32\x7f"}, 2, block, sizeof block);
     assert_true(part > 0 && (size_t)part < sizeof block + 2);
     mqtt_hold_settle(number, 1);
     mqtt_hold_flush();
