@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void on_message(void *context, const struct mqtt_message *message)
+static void on_message(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery)
 {
     struct daemon *daemon = context;
-    if (intake_message(daemon->intake, message) == INTAKE_HELD) {
+    if (delivery) {
+        intake_begin(daemon->intake, message, delivery);
+    } else if (intake_message(daemon->intake, message) == INTAKE_HELD) {
         mqtt_hang_up();
     }
 }
@@ -45,7 +47,7 @@ static void on_online(void *context, bool session_present, const char *refused)
     daemon->metrics.connects++;
     health_set(&daemon->health, HEALTH_SUBSCRIPTION, reason);
     health_connected(&daemon->health);
-    outbox_arrived(daemon->outbox);
+    outbox_arrived(daemon->outbox, INT64_MAX);
     if (!daemon->subscribed_once) {
         daemon->subscribed_once = true;
         service_ready("connected to the broker");
@@ -128,6 +130,7 @@ enum status daemon_start_mqtt(struct daemon *daemon)
         .make_will = make_will,
         .next_epoch = next_epoch,
         .on_message = on_message,
+        .deliveries = true,
         .ring = daemon_ring,
         .context = daemon,
     };
