@@ -7,6 +7,7 @@
 // and only while publications wait and callbacks are slow, first pauses for a small part of the time that the lock was
 // held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
 #include "io/mqtt_fair.h"
+#include "io/mqtt_write.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -23,18 +24,13 @@
 
 static atomic_long waiting;
 static _Thread_local int64_t held_since_pause_ns; // set by the receive thread for its own next poll
-static _Thread_local bool connected;              // the same
 static _Thread_local int read_fds[FAIR_FDS_MAX];  // what this thread polled last for reading: its connections
 static _Thread_local size_t read_count;
+static _Thread_local bool connected; // a connection has come about since
 
 void mqtt_fair_held(int64_t held_ns)
 {
     held_since_pause_ns += held_ns;
-}
-
-void mqtt_fair_connected(void)
-{
-    connected = true;
 }
 
 // Each packet leaves at once. Paho writes a packet a call and leaves Nagle's algorithm on: the second of two small
@@ -49,6 +45,11 @@ static void set_no_delay(const struct pollfd *fds, nfds_t nfds)
 void mqtt_fair_waiting(long publications)
 {
     atomic_store_explicit(&waiting, publications, memory_order_relaxed);
+}
+
+void mqtt_fair_connected(void)
+{
+    connected = true;
 }
 
 void mqtt_fair_hang_up(void)
@@ -66,6 +67,11 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
             read_fds[read_count++] = fds[i].fd;
         }
     }
+    if (connected && read_count > 0) {
+        connected = false;
+        mqtt_write_connected(read_fds[read_count - 1]); // the newest is the last
+        set_no_delay(fds, nfds);
+    }
 }
 
 // The parameters are those of poll(2); the name must be too, so that the library's calls arrive here.
@@ -78,10 +84,6 @@ int poll(struct pollfd *fds, nfds_t nfds, int timeout)
             nanosleep(&(struct timespec){0, pause_ns < FAIR_PAUSE_MAX_NS ? pause_ns : FAIR_PAUSE_MAX_NS}, NULL);
         }
         held_since_pause_ns = 0;
-    }
-    if (connected) {
-        connected = false;
-        set_no_delay(fds, nfds);
     }
     struct timespec until = {timeout / 1000, (long)(timeout % 1000) * 1000000};
     int ready = ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);

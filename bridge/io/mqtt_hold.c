@@ -3,7 +3,7 @@
 // it: the protocol wants that. They are written to a duplicate of the socket, so that a number that Paho closed and
 // somebody else opened is never written to, and never into the middle of a packet that the kernel took in part.
 #include "io/mqtt_hold.h"
-#include <dlfcn.h>
+#include "io/mqtt_write.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -212,15 +212,6 @@ static size_t bytes_of(const struct iovec *parts, int count)
     return bytes;
 }
 
-static ssize_t write_through(int fd, const struct iovec *parts, int count)
-{
-    static ssize_t (*real)(int, const struct iovec *, int);
-    if (!real) {
-        *(void **)&real = dlsym(RTLD_NEXT, "writev");
-    }
-    return real(fd, parts, count);
-}
-
 // Under the lock. Another packet of Paho's, or the rest of one.
 static ssize_t write_packet(int fd, const struct iovec *parts, int count)
 {
@@ -230,7 +221,7 @@ static ssize_t write_packet(int fd, const struct iovec *parts, int count)
         errno = EAGAIN; // ours are cut in two by a full socket: theirs waits
         return -1;
     }
-    ssize_t written = write_through(fd, parts, count);
+    ssize_t written = mqtt_write_parts(fd, parts, count);
     if (written > 0) {
         hold.owed = bytes_of(parts, count) - (size_t)written;
         send_out();
@@ -243,7 +234,7 @@ ssize_t writev(int fd, const struct iovec *iovec, int count)
 {
     bool puback = is_puback(iovec, count);
     if (fd != atomic_load_explicit(&paho_socket, memory_order_relaxed) && !(puback && expected > 0)) {
-        return write_through(fd, iovec, count);
+        return mqtt_write_parts(fd, iovec, count);
     }
     pthread_mutex_lock(&hold.lock);
     ssize_t written = PUBACK_BYTES;
@@ -253,7 +244,7 @@ ssize_t writev(int fd, const struct iovec *iovec, int count)
             prove(fd);
         }
         expected = 0;
-        written = write_through(fd, iovec, count);
+        written = mqtt_write_parts(fd, iovec, count);
     } else if (!puback || hold.owed > 0 || !keep_back(&iovec[1])) {
         written = write_packet(fd, iovec, count);
     }

@@ -7,6 +7,7 @@
 #include "io/mqtt_fair.h"
 #include "io/mqtt_hold.h"
 #include "io/mqtt_internal.h"
+#include "io/mqtt_write.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ static void ring(const struct mqtt *mqtt)
 
 static void lose(struct mqtt *mqtt, const char *reason)
 {
+    mqtt_write_disconnected();
     pthread_mutex_lock(&mqtt->lock);
     mqtt->happened |= HAPPENED_LOST;
     copy_text(mqtt->reason, sizeof mqtt->reason, reason);
