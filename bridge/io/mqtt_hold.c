@@ -221,7 +221,7 @@ static ssize_t write_packet(int fd, const struct iovec *parts, int count)
         errno = EAGAIN; // ours are cut in two by a full socket: theirs waits
         return -1;
     }
-    ssize_t written = mqtt_write_plain(fd, parts, count);
+    ssize_t written = mqtt_write_parts(fd, parts, count);
     if (written > 0) {
         hold.owed = bytes_of(parts, count) - (size_t)written;
         send_out();
@@ -234,7 +234,7 @@ ssize_t writev(int fd, const struct iovec *iovec, int count)
 {
     bool puback = is_puback(iovec, count);
     if (fd != atomic_load_explicit(&paho_socket, memory_order_relaxed) && !(puback && expected > 0)) {
-        return mqtt_write_plain(fd, iovec, count);
+        return mqtt_write_parts(fd, iovec, count);
     }
     pthread_mutex_lock(&hold.lock);
     ssize_t written = PUBACK_BYTES;
@@ -244,7 +244,7 @@ ssize_t writev(int fd, const struct iovec *iovec, int count)
             prove(fd);
         }
         expected = 0;
-        written = mqtt_write_plain(fd, iovec, count);
+        written = mqtt_write_parts(fd, iovec, count);
     } else if (!puback || hold.owed > 0 || !keep_back(&iovec[1])) {
         written = write_packet(fd, iovec, count);
     }

@@ -39,7 +39,6 @@ static void take_connected(struct mqtt *mqtt, int session_present, size_t window
 {
     mqtt_fair_connected();
     if (mqtt->settings.next_epoch) {
-        mqtt_fair_connected();
         mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
     }
     pthread_mutex_lock(&mqtt->lock);

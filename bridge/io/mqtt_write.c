@@ -35,7 +35,7 @@ void mqtt_write_disconnected(void)
     atomic_store(&connection, -1);
 }
 
-ssize_t mqtt_write_plain(int fd, const struct iovec *parts, int count)
+ssize_t mqtt_write_parts(int fd, const struct iovec *parts, int count)
 {
     static _Atomic(writev_function) known;
     writev_function real = atomic_load_explicit(&known, memory_order_relaxed);
@@ -54,7 +54,7 @@ ssize_t mqtt_write_plain(int fd, const struct iovec *parts, int count)
     return written;
 }
 
-// The name and the parameters are those of OpenSSL, so that Paho's calls arrive here.
+// Name and parameters are the library's, so that Paho's calls arrive here. Its writev() is in mqtt_hold.c.
 int SSL_write(void *ssl, const void *data, int len)
 {
     static _Atomic(ssl_write_function) known;
