@@ -162,7 +162,7 @@ static enum start overtake(struct dispatch *dispatch, struct line *line)
 static enum start start_head(struct dispatch *dispatch, struct line *line)
 {
     struct store_ref ref;
-    if (line->barrier || line->blocked_until_ms > dispatch->flow->now_ms) {
+    if (line->barrier || line->retrying > 0 || line->blocked_until_ms > dispatch->flow->now_ms) {
         return START_BLOCKED;
     }
     if (!line_peek(dispatch, line, &ref)) {

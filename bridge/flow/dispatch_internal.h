@@ -21,6 +21,7 @@ struct line {
     bool more;         // the journal may have READY commands above loaded_id
     size_t active;     // started and not settled: SENT, RETRY_WAIT, AMBIGUOUS
     size_t executes;   // of these, executes
+    size_t retrying;   // of the executes, those that were surely not done and are tried again: what is behind waits
     bool barrier;      // one of the active holds all that is behind it
     int64_t blocked_until_ms;
     enum defaults_state defaults_state;
@@ -39,7 +40,8 @@ struct attempt {
     struct line *line;
     struct store_command command;
     struct bytes body;
-    bool marked; // the body's context has the marker
+    bool marked;   // the body's context has the marker
+    bool retrying; // counted in its line
     enum attempt_phase phase;
     int64_t due_ms; // of the retry
 };

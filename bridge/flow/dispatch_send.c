@@ -52,10 +52,18 @@ static void forget(struct attempt *attempt)
     attempt_free(attempt);
 }
 
+static void set_retrying(struct attempt *attempt, bool retrying)
+{
+    bool now = retrying && attempt->command.action == ACTION_EXECUTE; // others change nothing, or are barriers
+    attempt->line->retrying += (size_t)now - (size_t)attempt->retrying;
+    attempt->retrying = now;
+}
+
 // The command is nobody's business in its line any more.
 void attempt_settle(struct attempt *attempt)
 {
     struct line *line = attempt->line;
+    set_retrying(attempt, false);
     line->active--;
     line->executes -= attempt->command.action == ACTION_EXECUTE;
     line->barrier = line->barrier && !action_is_barrier(attempt->command.action);
@@ -147,6 +155,7 @@ static void finish_retry(struct attempt *attempt, const struct outcome *outcome)
     LOG_WARNING("call failed, trying again", LOG_TEXT("job", attempt->command.job),
                 LOG_TEXT("type", outcome->error_type), LOG_TEXT("why", outcome->error_message),
                 LOG_INT("id", attempt->command.id), LOG_INT("wait_ms", wait_ms));
+    set_retrying(attempt, true);
     settle(attempt, flow_change(&attempt->command, COMMAND_RETRY_WAIT), after_retry);
 }
 
@@ -278,5 +287,6 @@ void attempt_retry(struct dispatch *dispatch, struct attempt *attempt)
 {
     flow_submit(dispatch->flow, flow_change(&attempt->command, COMMAND_READY), NULL, NULL);
     attempt->command.state = COMMAND_READY;
+    set_retrying(attempt, false);
     submit_sent(attempt);
 }

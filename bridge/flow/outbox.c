@@ -23,8 +23,13 @@ struct outbox {
     bool handed[OUTBOX_WINDOW]; // by place in the window
     int64_t loaded_id;
     bool more;
+    struct store_message *answers; // out of their turn, not yet handed over, oldest first
+    struct store_message **answers_last;
+    int64_t early[OUTBOX_EARLY_MAX]; // ids of those and of such as were handed over, all above loaded_id
+    size_t early_count;
     int64_t *removed; // acknowledged, to be taken out of the journal
     size_t removed_count;
+    bool limited; // by one of these
     struct ratelimit client_rate;
     struct ratelimit_spec topic_spec;
     struct topic_rate *topics;
@@ -37,6 +42,7 @@ struct outbox *outbox_create(struct flow *flow, struct mqtt *mqtt)
     outbox->mqtt = mqtt;
     outbox->more = true;
     outbox->window_last = &outbox->window;
+    outbox->answers_last = &outbox->answers;
     return outbox;
 }
 
@@ -50,15 +56,23 @@ static void free_rates(struct outbox *outbox)
     ratelimit_free(&outbox->client_rate);
 }
 
+static void free_messages(struct store_message *message)
+{
+    while (message) {
+        struct store_message *next = message->next;
+        free(message);
+        message = next;
+    }
+}
+
 static void drop_window(struct outbox *outbox)
 {
-    while (outbox->window) {
-        struct store_message *next = outbox->window->next;
-        free(outbox->window);
-        outbox->window = next;
-    }
-    outbox->window_count = 0;
+    free_messages(outbox->window);
+    free_messages(outbox->answers);
+    outbox->window = outbox->answers = NULL;
     outbox->window_last = &outbox->window;
+    outbox->answers_last = &outbox->answers;
+    outbox->window_count = outbox->early_count = 0;
 }
 
 void outbox_free(struct outbox *outbox)
@@ -79,6 +93,7 @@ enum status outbox_set_rates(struct outbox *outbox, struct ratelimit_spec per_to
 {
     free_rates(outbox);
     outbox->topic_spec = per_topic;
+    outbox->limited = per_topic.count != 0 || per_client.count != 0;
     if (per_topic.count != 0) {
         outbox->topics = memory_must(calloc(OUTBOX_TOPICS_MAX, sizeof *outbox->topics));
     }
@@ -88,6 +103,11 @@ enum status outbox_set_rates(struct outbox *outbox, struct ratelimit_spec per_to
 void outbox_arrived(struct outbox *outbox, int64_t last_id)
 {
     outbox->more = outbox->more || last_id > outbox->loaded_id;
+}
+
+static bool is_answer(const struct store_message *message)
+{
+    return message->kind == STORE_TOPIC_ACCEPTED || message->kind == STORE_TOPIC_REJECTED;
 }
 
 void outbox_take(struct outbox *outbox, struct store_message *messages)
@@ -102,8 +122,15 @@ void outbox_take(struct outbox *outbox, struct store_message *messages)
             outbox->window_last = &message->next;
             outbox->window_count++;
             outbox->loaded_id = message->id;
+            continue;
+        }
+        outbox->more = outbox->more || message->id > outbox->loaded_id;
+        if (is_answer(message) && message->id > outbox->loaded_id && outbox->early_count < OUTBOX_EARLY_MAX) {
+            message->next = NULL;
+            *outbox->answers_last = message;
+            outbox->answers_last = &message->next;
+            outbox->early[outbox->early_count++] = message->id;
         } else {
-            outbox->more = outbox->more || message->id > outbox->loaded_id;
             free(message);
         }
     }
@@ -141,17 +168,50 @@ void outbox_published(struct outbox *outbox, int64_t id, const char *reason)
     outbox->removed[outbox->removed_count++] = id;
 }
 
+// Whether the message was taken before its turn, which has come now.
+static bool was_early(struct outbox *outbox, int64_t id)
+{
+    for (size_t i = 0; i < outbox->early_count; i++) {
+        if (outbox->early[i] == id) {
+            outbox->early[i] = outbox->early[--outbox->early_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+// Those whose rows have gone meanwhile.
+static void forget_early(struct outbox *outbox)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < outbox->early_count; i++) {
+        if (outbox->early[i] > outbox->loaded_id) {
+            outbox->early[kept++] = outbox->early[i];
+        }
+    }
+    outbox->early_count = kept;
+}
+
 static void refill(struct outbox *outbox)
 {
     size_t room = OUTBOX_WINDOW - outbox->window_count;
-    *outbox->window_last = store_next_messages(outbox->flow->reader, outbox->loaded_id, room);
+    struct store_message *messages = store_next_messages(outbox->flow->reader, outbox->loaded_id, room);
     size_t got = 0;
-    for (struct store_message *message = *outbox->window_last; message; message = message->next) {
+    while (messages) {
+        struct store_message *message = messages;
+        messages = message->next;
+        message->next = NULL;
         outbox->loaded_id = message->id;
+        got++;
+        if (was_early(outbox, message->id)) {
+            free(message);
+            continue;
+        }
+        *outbox->window_last = message;
         outbox->window_last = &message->next;
         outbox->window_count++;
-        got++;
     }
+    forget_early(outbox);
     outbox->more = got == room;
 }
 
@@ -216,6 +276,7 @@ static enum status hand_over(struct outbox *outbox, const struct store_message *
                                            .payload = message->payload,
                                            .correlation = message->correlation,
                                            .retain = message->retain,
+                                           .urgent = is_answer(message),
                                            .json = message->payload.len > 0};
     return mqtt_publish(outbox->mqtt, &publication);
 }
@@ -244,38 +305,61 @@ static bool overtakes(const struct outbox *outbox, const struct store_message *m
     return false;
 }
 
+// STATUS_OK: it is with the broker's thread; STATUS_BUSY: not yet, because of a rate; else there is no room.
+static enum status try_message(struct outbox *outbox, const struct store_message *message, int64_t *wait_ms)
+{
+    int64_t rate_ms = outbox->limited ? rate_wait_ms(outbox, message) : 0;
+    if (rate_ms > 0) {
+        *wait_ms = rate_ms < *wait_ms ? rate_ms : *wait_ms;
+        return STATUS_BUSY;
+    }
+    enum status rc = hand_over(outbox, message);
+    if (rc == STATUS_OK && outbox->limited) {
+        take_rate(outbox, message);
+    }
+    return rc;
+}
+
+static bool hand_over_answers(struct outbox *outbox, int64_t *wait_ms)
+{
+    while (outbox->answers) {
+        struct store_message *message = outbox->answers;
+        enum status rc = try_message(outbox, message, wait_ms);
+        if (rc != STATUS_OK) {
+            return rc == STATUS_BUSY;
+        }
+        outbox->answers = message->next;
+        outbox->answers_last = outbox->answers ? outbox->answers_last : &outbox->answers;
+        free(message);
+    }
+    return true;
+}
+
 static int64_t hand_over_waiting(struct outbox *outbox)
 {
     int64_t wait_ms = FLOW_TICK_MS;
-    bool limited = outbox->topics || outbox->client_rate.spec.count != 0;
     size_t place = 0;
     struct store_message *next = NULL;
-    for (struct store_message *message = outbox->window; message; message = next) {
+    bool room = hand_over_answers(outbox, &wait_ms);
+    for (struct store_message *message = outbox->window; message && room; message = next) {
         next = message->next;
         if (outbox->handed[place]) {
             place++;
             continue;
         }
-        if (limited) {
-            if (superseded(message)) {
-                outbox_published(outbox, message->id, "");
-                continue; // the next one has this place now
-            }
-            int64_t rate_ms = rate_wait_ms(outbox, message);
-            if (rate_ms > 0 || overtakes(outbox, message, place)) {
-                wait_ms = rate_ms > 0 && rate_ms < wait_ms ? rate_ms : wait_ms;
-                place++;
-                continue;
-            }
+        if (outbox->limited && superseded(message)) {
+            outbox_published(outbox, message->id, "");
+            continue; // the next one has this place now
         }
-        if (hand_over(outbox, message) != STATUS_OK) {
-            break;
+        if ((outbox->limited && overtakes(outbox, message, place)) ||
+            (!is_answer(message) && mqtt_room(outbox->mqtt) <= OUTBOX_ANSWERS)) {
+            place++;
+            continue;
         }
-        if (limited) {
-            take_rate(outbox, message);
-        }
-        outbox->handed[place++] = true;
-        if (message->id > outbox->flow->published_up_to) {
+        enum status rc = try_message(outbox, message, &wait_ms);
+        room = rc == STATUS_OK || rc == STATUS_BUSY;
+        outbox->handed[place++] = rc == STATUS_OK;
+        if (rc == STATUS_OK && message->id > outbox->flow->published_up_to) {
             outbox->flow->published_up_to = message->id;
         }
     }

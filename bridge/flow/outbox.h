@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the journal's outbox to the broker: in order, in a bounded window, within the broker's rate budget; a row goes
-// when the broker has acknowledged it, and not before. The loop's thread.
+// when the broker has acknowledged it, and not before. Answers (accepted, rejected) overtake what is told of runs: a
+// device waits for them. The loop's thread.
 #ifndef FLOW_OUTBOX_H
 #define FLOW_OUTBOX_H
 
@@ -8,6 +9,8 @@
 #include "io/mqtt.h"
 
 #define OUTBOX_WINDOW     1000 // messages in memory
+#define OUTBOX_ANSWERS    250  // room with the broker's thread that only answers may use
+#define OUTBOX_EARLY_MAX  1000 // answers that were taken out of their turn and whose turn has not come
 #define OUTBOX_TOPICS_MAX 256  // topics whose own rate is known; the one not used for longest makes room
 
 struct outbox;

@@ -34,7 +34,7 @@ static void drop_outgoing(struct mqtt *mqtt)
         free(mqtt->first);
         mqtt->first = next;
     }
-    mqtt->last = &mqtt->first;
+    mqtt->last = mqtt->urgent_last = &mqtt->first;
 }
 
 // Under the lock. Everything handed over is the outbox's again.
@@ -77,6 +77,7 @@ void mqtt_send_waiting(struct mqtt *mqtt)
     while (first && may_send(mqtt)) {
         mqtt->sending = true;
         struct outgoing *outgoing = mqtt->first;
+        mqtt->urgent_last = mqtt->urgent_last == &outgoing->next ? &mqtt->first : mqtt->urgent_last;
         mqtt->first = outgoing->next;
         if (!mqtt->first) {
             mqtt->last = &mqtt->first;
@@ -311,7 +312,7 @@ enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **out)
     if (!mqtt) {
         return STATUS_NO_MEMORY;
     }
-    mqtt->last = &mqtt->first;
+    mqtt->last = mqtt->urgent_last = &mqtt->first;
     pthread_mutex_init(&mqtt->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -356,6 +357,15 @@ static struct outgoing *copy_publication(const struct mqtt_publication *publicat
     return outgoing;
 }
 
+static void enqueue(struct mqtt *mqtt, struct outgoing *outgoing, bool urgent)
+{
+    struct outgoing **at = urgent ? mqtt->urgent_last : mqtt->last;
+    outgoing->next = *at;
+    *at = outgoing;
+    mqtt->last = outgoing->next ? mqtt->last : &outgoing->next;
+    mqtt->urgent_last = urgent ? &outgoing->next : mqtt->urgent_last;
+}
+
 enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication)
 {
     struct outgoing *outgoing = copy_publication(publication);
@@ -369,9 +379,7 @@ enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publi
     } else if (mqtt->outstanding >= MQTT_WINDOW) {
         rc = STATUS_FULL;
     } else {
-        outgoing->next = NULL;
-        *mqtt->last = outgoing;
-        mqtt->last = &outgoing->next;
+        enqueue(mqtt, outgoing, publication->urgent);
         mqtt->outstanding++;
         if (mqtt->unacknowledged++ == 0) {
             mqtt->progress_ms = clock_now_ms(mqtt->settings.clock);

@@ -17,6 +17,7 @@
 #include "base/status.h"
 
 #define MQTT_WINDOW            1000 // publications handed over and not yet acknowledged
+#define MQTT_WITH_PAHO_MAX     64   // of these, those that nothing can overtake any more
 #define MQTT_CONNECT_TIMEOUT_S 10
 #define MQTT_FILTERS_MAX       256
 #define MQTT_REASON_BYTES      128
@@ -75,7 +76,8 @@ struct mqtt_publication {
     struct span payload;
     struct span correlation;
     bool retain;
-    bool json; // payload format and content type are told (MQTT 5)
+    bool json;   // payload format and content type are told (MQTT 5)
+    bool urgent; // goes before what is not urgent and still waits
 };
 
 struct mqtt_events {

@@ -79,7 +79,8 @@ struct mqtt {
     bool granted[MQTT_FILTERS_MAX];
     struct outgoing *first; // handed over, not yet with Paho
     struct outgoing **last;
-    size_t outstanding; // handed over and not yet collected as published
+    struct outgoing **urgent_last; // behind the urgent ones, which are the first
+    size_t outstanding;            // handed over and not yet collected as published
     size_t unacknowledged;
     int64_t progress_ms; // when the broker acknowledged last, or when there was nothing for it to acknowledge
     size_t with_paho;    // of these, no longer in the list

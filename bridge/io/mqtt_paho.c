@@ -53,17 +53,17 @@ static void take_connected_5(void *context, MQTTAsync_successData5 *data)
 {
     // More than the broker takes at once must not be handed to Paho: it then looks again only after a second, or when
     // something new is handed over (MQTTAsync_processCommand, "Blocking on server receive maximum").
-    size_t window = MQTT_WINDOW;
+    size_t window = MQTT_WITH_PAHO_MAX;
     if (MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM)) {
         int64_t most = MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
-        window = most > 0 && most < MQTT_WINDOW ? (size_t)most : window;
+        window = most > 0 && most < MQTT_WITH_PAHO_MAX ? (size_t)most : window;
     }
     take_connected(context, data->alt.connect.sessionPresent, window);
 }
 
 static void take_connected_311(void *context, MQTTAsync_successData *data)
 {
-    take_connected(context, data->alt.connect.sessionPresent, MQTT_WINDOW);
+    take_connected(context, data->alt.connect.sessionPresent, MQTT_WITH_PAHO_MAX);
 }
 
 static void take_refused(struct mqtt *mqtt, int code, const char *message)

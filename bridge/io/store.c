@@ -210,9 +210,7 @@ static void count_change(struct store *store, const struct store_change *change)
     if (!change->applied) {
         return;
     }
-    for (const struct store_message *message = change->messages; message; message = message->next) {
-        store->last_message = message->id > store->last_message ? message->id : store->last_message;
-    }
+    store->last_message = change->last_message > store->last_message ? change->last_message : store->last_message;
     tally_change(&store->tally, change);
     if (change->insert) {
         store->open += is_open(change->insert->state);

@@ -129,6 +129,7 @@ struct store_change {
     int64_t new_id;        // out, of insert
     int64_t pruned_up_to;  // out: where to go on, 0: the end was reached
     int64_t outbox_growth; // out: messages that came less those that went
+    int64_t last_message;  // out: the greatest id of a message that came, 0: none
     void (*done)(struct store_change *change, void *context); // on the thread of store_collect, after the commit
     void *context;
 };

@@ -316,7 +316,7 @@ static void add_message(struct store_db *db, struct store_change *change, struct
         sqlite3_bind_int64(statement, 5, message->progress_of);
     }
     change->outbox_growth += store_db_step(db, statement);
-    message->id = sqlite3_last_insert_rowid(db->handle);
+    message->id = change->last_message = sqlite3_last_insert_rowid(db->handle);
 }
 
 // One that was published twice, before and after a reconnect, is also removed twice: only rows count.
@@ -423,7 +423,7 @@ static void add_deadletter(struct store_db *db, const struct store_change *chang
 void store_apply_change(struct store_db *db, struct store_change *change, int64_t next_id)
 {
     change->applied = true;
-    change->outbox_growth = 0;
+    change->outbox_growth = change->last_message = 0;
     if (change->insert) {
         sqlite3_stmt *statement = store_db_statement(db, WRITE_INSERT);
         if (statement) {

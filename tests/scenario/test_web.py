@@ -63,9 +63,11 @@ def test_not_ready_while_the_journal_cannot_be_written(site):
     site.start_around()
     site.start_bridge(wrapper=["strace", "-f", "-qq", "--seccomp-bpf", "-o", site.folder + "/strace.log", "-e",
                                "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=30+"])
-    for _ in range(30):
+
+    def one_more_and_look():
         site.send("execute", wait=False)
-    answer = eventually(lambda: (a := web.get("/readyz")).status == 503 and a, "not ready")
+        return web.get("/readyz")
+    answer = eventually(lambda: (a := one_more_and_look()).status == 503 and a, "not ready")
     assert "the journal cannot be written: " in answer.text
     samples = web.metrics()
     assert samples["jobbridge_journal_writable", None] == 0
