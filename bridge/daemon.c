@@ -5,6 +5,8 @@
 #include "daemon.h"
 #include "base/digest.h"
 #include "base/memory.h"
+#include "daemon/filters.h"
+#include "daemon/reload.h"
 #include "daemon/served.h"
 #include "flow/desk.h"
 #include "flow/dispatch.h"
@@ -67,6 +69,7 @@ struct daemon {
     bool pruning;
     int64_t token_read_ms;
     uint64_t token_digest;
+    uint64_t password_digest;
 };
 
 static void ring(void *context)
@@ -115,6 +118,9 @@ static bool read_token(struct daemon *daemon)
         uint64_t digest = digest_of(bytes_span(&token));
         rc = http_set_token(daemon->flow.http, bytes_span(&token));
         if (digest != daemon->token_digest) {
+            if (daemon->token_digest != 0) {
+                LOG_INFO("token changed");
+            }
             daemon->token_digest = digest;
             gate_token_changed(&daemon->gate);
         }
@@ -166,6 +172,7 @@ static void on_online(void *context, bool session_present, const char *refused)
     daemon->metrics.connects++;
     health_set(&daemon->health, HEALTH_SUBSCRIPTION, reason);
     health_connected(&daemon->health);
+    filters_taken(&daemon->flow);
     outbox_arrived(daemon->outbox);
     if (!daemon->subscribed_once) {
         daemon->subscribed_once = true;
@@ -194,18 +201,6 @@ static void on_published(void *context, int64_t id, const char *reason)
     }
 }
 
-static char *make_filter(const struct config *config, const struct config_route *route)
-{
-    struct bytes filter;
-    bytes_init(&filter, (size_t)TOPIC_MAX_BYTES * 2);
-    if (config->broker.share_group[0]) {
-        bytes_add_format(&filter, "$share/%s/", config->broker.share_group);
-    }
-    topic_pattern_to_filter(span_of(route->filter), &filter);
-    memory_check(bytes_ok(&filter));
-    return filter.data;
-}
-
 static enum status start_mqtt(struct daemon *daemon)
 {
     const struct config *config = daemon->config;
@@ -215,14 +210,13 @@ static enum status start_mqtt(struct daemon *daemon)
                                                  [CONFIG_PROTOCOL_311] = MQTT_VERSION_311};
     struct bytes password;
     const char *why = NULL;
+    struct filters filters;
     bytes_init(&password, CONFIG_SECRET_MAX_BYTES);
     if (broker->password_file[0] && config_secret(broker->password_file, "", &password, &why) != STATUS_OK) {
         LOG_ERROR("broker password cannot be read", LOG_TEXT("why", why));
     }
-    char **filters = memory_must(calloc(config->route_count, sizeof *filters));
-    for (size_t i = 0; i < config->route_count; i++) {
-        filters[i] = make_filter(config, &config->routes[i]);
-    }
+    daemon->password_digest = digest_of(bytes_span(&password));
+    filters_make(&filters, &daemon->flow);
     free(daemon->will_topic);
     memory_check(asprintf(&daemon->will_topic, "%s/status", broker->bridge_topic) >= 0);
     struct mqtt_settings settings = {
@@ -241,8 +235,10 @@ static enum status start_mqtt(struct daemon *daemon)
         .cert_file = broker->tls_cert_file,
         .key_file = broker->tls_key_file,
         .verify = broker->tls_verify,
-        .filters = (const char *const *)filters,
-        .filter_count = config->route_count,
+        .filters = (const char *const *)filters.wanted,
+        .filter_count = filters.wanted_count,
+        .stale = (const char *const *)filters.stale,
+        .stale_count = filters.stale_count,
         .will_topic = daemon->will_topic,
         .will_retain = broker->retain,
         .clock = &daemon->clock,
@@ -253,10 +249,7 @@ static enum status start_mqtt(struct daemon *daemon)
         .context = daemon,
     };
     enum status rc = mqtt_start(&settings, &daemon->mqtt);
-    for (size_t i = 0; i < config->route_count; i++) {
-        free(filters[i]);
-    }
-    free(filters);
+    filters_free(&filters);
     if (password.data) {
         explicit_bzero(password.data, password.len);
     }
@@ -589,38 +582,61 @@ static int64_t turn(struct daemon *daemon)
     return least(wait_ms, served_turn(&daemon->served));
 }
 
-static bool broker_changed(const struct config *a, const struct config *b)
+static void say_offline(struct daemon *daemon, const char *reason)
 {
-    if (strcmp(a->broker.uri, b->broker.uri) != 0 || strcmp(a->broker.client_id, b->broker.client_id) != 0 ||
-        strcmp(a->broker.username, b->broker.username) != 0 ||
-        strcmp(a->broker.password_file, b->broker.password_file) != 0 || a->broker.protocol != b->broker.protocol ||
-        a->broker.keepalive_s != b->broker.keepalive_s || a->broker.receive_max != b->broker.receive_max ||
-        a->broker.clean_start != b->broker.clean_start || a->broker.session_expiry_s != b->broker.session_expiry_s ||
-        a->broker.retain != b->broker.retain || a->broker.reconnect_min_ms != b->broker.reconnect_min_ms ||
-        a->broker.reconnect_max_ms != b->broker.reconnect_max_ms ||
-        strcmp(a->broker.share_group, b->broker.share_group) != 0 ||
-        strcmp(a->broker.tls_ca_file, b->broker.tls_ca_file) != 0 ||
-        strcmp(a->broker.tls_cert_file, b->broker.tls_cert_file) != 0 ||
-        strcmp(a->broker.tls_key_file, b->broker.tls_key_file) != 0 || a->broker.tls_verify != b->broker.tls_verify ||
-        strcmp(a->broker.bridge_topic, b->broker.bridge_topic) != 0 || a->route_count != b->route_count) {
-        return true;
+    struct bytes payload;
+    bytes_init(&payload, 8192);
+    health_offline(&daemon->health, reason, &payload);
+    struct mqtt_publication publication = {.id = STATUS_MESSAGE,
+                                           .topic = span_of(daemon->will_topic),
+                                           .payload = bytes_span(&payload),
+                                           .retain = daemon->config->broker.retain,
+                                           .json = true};
+    mqtt_publish(daemon->mqtt, &publication);
+    bytes_free(&payload);
+}
+
+// Whether the password's file holds another one than what the connection was made with.
+static bool password_changed(const struct daemon *daemon, const struct config *fresh)
+{
+    struct bytes password;
+    const char *why = NULL;
+    bytes_init(&password, CONFIG_SECRET_MAX_BYTES);
+    bool changed = fresh->broker.password_file[0] &&
+                   config_secret(fresh->broker.password_file, "", &password, &why) == STATUS_OK &&
+                   digest_of(bytes_span(&password)) != daemon->password_digest;
+    if (password.data) {
+        explicit_bzero(password.data, password.len);
     }
-    for (size_t i = 0; i < a->route_count; i++) {
-        if (strcmp(a->routes[i].filter, b->routes[i].filter) != 0) {
-            return true;
-        }
+    bytes_free(&password);
+    if (changed) {
+        LOG_INFO("broker password changed");
     }
-    return false;
+    return changed;
+}
+
+// The old connection still says that the bridge is gone, where the new one will say what it is somewhere else.
+static void connect_anew(struct daemon *daemon, bool moved)
+{
+    if (moved && daemon->online) {
+        say_offline(daemon, "another bridge_topic is used now");
+    }
+    if (mqtt_stop(daemon->mqtt, DAEMON_STOP_BROKER_MS) != STATUS_OK || start_mqtt(daemon) != STATUS_OK) {
+        LOG_ERROR("broker connection cannot be changed, ending; the journal has everything");
+        log_flush();
+        _exit(EX_TEMPFAIL);
+    }
+    daemon->online = false;
+    outbox_set_mqtt(daemon->outbox, daemon->mqtt);
 }
 
 static void apply_config(struct daemon *daemon, struct config *fresh)
 {
     struct config *old = daemon->config;
     struct http_settings settings = http_settings(fresh);
-    if (strcmp(old->journal.path, fresh->journal.path) != 0 || old->journal.durability != fresh->journal.durability ||
-        old->journal.max_commands != fresh->journal.max_commands || old->journal.max_dead != fresh->journal.max_dead) {
-        LOG_WARNING("changes of journal take effect at a restart only");
-    }
+    unsigned touches = reload_tell(old, fresh);
+    bool connect = (touches & CONFIG_TOUCH_BROKER) || password_changed(daemon, fresh);
+    bool moved = strcmp(old->broker.bridge_topic, fresh->broker.bridge_topic) != 0;
     log_setup(fresh->log_level, fresh->log_format);
     intake_set_config(daemon->intake, fresh);
     atomic_store(&daemon->desk.retain, fresh->broker.retain);
@@ -632,14 +648,8 @@ static void apply_config(struct daemon *daemon, struct config *fresh)
                  outbox_set_rates(daemon->outbox, fresh->broker.rate_per_topic, fresh->broker.rate_per_client) ==
                      STATUS_OK);
     read_token(daemon);
-    if (broker_changed(old, fresh)) {
-        if (mqtt_stop(daemon->mqtt, DAEMON_STOP_BROKER_MS) != STATUS_OK || start_mqtt(daemon) != STATUS_OK) {
-            LOG_ERROR("broker connection cannot be changed, ending; the journal has everything");
-            log_flush();
-            _exit(EX_TEMPFAIL);
-        }
-        daemon->online = false;
-        outbox_set_mqtt(daemon->outbox, daemon->mqtt);
+    if (connect) {
+        connect_anew(daemon, moved);
     }
     start_serving(daemon); // the token may have changed as well as the address; readers of events come back
     dispatch_arrived(daemon->dispatch, NULL);
@@ -650,15 +660,9 @@ static void apply_config(struct daemon *daemon, struct config *fresh)
 static void reload(struct daemon *daemon)
 {
     struct config *fresh = NULL;
-    struct config_problems problems;
+    char reason[HEALTH_REASON_BYTES];
     service_reloading();
-    enum status rc = config_load(daemon->config_path, &fresh, &problems);
-    for (size_t i = 0; i < problems.count; i++) {
-        LOG_ERROR("configuration not taken", LOG_TEXT("file", problems.items[i].file),
-                  LOG_INT("line", problems.items[i].line), LOG_TEXT("key", problems.items[i].key),
-                  LOG_TEXT("why", problems.items[i].text));
-    }
-    config_problems_free(&problems);
+    enum status rc = reload_read(daemon->config_path, &fresh, reason, sizeof reason);
     if (rc == STATUS_OK) {
         apply_config(daemon, fresh);
         daemon->metrics.reloads++;
@@ -666,7 +670,7 @@ static void reload(struct daemon *daemon)
         LOG_INFO("configuration reloaded", LOG_TEXT("file", daemon->config_path));
     } else {
         daemon->metrics.reloads_failed++;
-        health_set(&daemon->health, HEALTH_CONFIG, "the new configuration is wrong; the old one is in use");
+        health_set(&daemon->health, HEALTH_CONFIG, reason);
     }
     service_ready("configuration reloaded");
 }
@@ -700,16 +704,7 @@ static void wind_down(struct daemon *daemon)
         store_counts(daemon->store, &counts);
     } while (daemon->online && counts.outbox > 0 && clock_now_ms(&daemon->clock) < until_ms);
     if (daemon->online) {
-        struct bytes payload;
-        bytes_init(&payload, 8192);
-        health_offline(&daemon->health, "stopped", &payload);
-        struct mqtt_publication publication = {.id = STATUS_MESSAGE,
-                                               .topic = span_of(daemon->will_topic),
-                                               .payload = bytes_span(&payload),
-                                               .retain = daemon->config->broker.retain,
-                                               .json = true};
-        mqtt_publish(daemon->mqtt, &publication);
-        bytes_free(&payload);
+        say_offline(daemon, "stopped");
     }
 }
 

@@ -24,10 +24,11 @@ struct line {
     bool barrier;      // one of the active holds all that is behind it
     int64_t blocked_until_ms;
     enum defaults_state defaults_state;
-    uint32_t defaults_failures; // of readings in a row
-    int64_t defaults_until_id;  // what was read holds for commands up to this id
-    struct bytes defaults;      // context text, empty: the job has none
-    struct agenda again;        // due time 0: ids that became READY once more, oldest first
+    uint32_t defaults_failures;         // of readings in a row
+    int64_t defaults_until_id;          // what was read holds for commands up to this id
+    char defaults_of[COMMAND_ID_BYTES]; // and of this resource job: a reload may give the name to another one
+    struct bytes defaults;              // context text, empty: the job has none
+    struct agenda again;                // due time 0: ids that became READY once more, oldest first
     int64_t cancel_sent_ms;
 };
 

@@ -315,6 +315,7 @@ static void read_defaults(struct line *line, const struct store_command *command
     if (http_send(flow->http, &request) == STATUS_OK) {
         gate_started(flow->gate, flow->now_ms);
         line->defaults_state = DEFAULTS_READING;
+        memcpy(line->defaults_of, command->resource_job_id, COMMAND_ID_BYTES);
     }
 }
 
@@ -323,7 +324,8 @@ static enum prepared find_defaults(struct line *line, const struct store_command
 {
     static const struct span empty = {"{}", 2};
     struct json_value value;
-    bool fresh = line->defaults_state >= DEFAULTS_KNOWN && command->id <= line->defaults_until_id;
+    bool fresh = line->defaults_state >= DEFAULTS_KNOWN && command->id <= line->defaults_until_id &&
+                 strcmp(line->defaults_of, command->resource_job_id) == 0;
     if (!fresh) {
         if (line->defaults_state != DEFAULTS_READING) {
             read_defaults(line, command);
