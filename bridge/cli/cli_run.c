@@ -3,7 +3,7 @@
 #include "cli/cli_run.h"
 #include "cli/cli_config.h"
 #include "cli/cli_options.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include <sysexits.h>
 
 int cli_run(int argc, char **argv)

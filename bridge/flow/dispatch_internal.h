@@ -32,6 +32,8 @@ struct line {
     int64_t cancel_sent_ms;
 };
 
+#define DISPATCH_ANSWERED_MAX 32 // a commit is that far away at the most; beyond it a line only works in vain
+
 enum attempt_phase { ATTEMPT_COMMITTING, ATTEMPT_IN_FLIGHT, ATTEMPT_WAITING, ATTEMPT_SETTLING };
 
 struct attempt {
@@ -55,6 +57,8 @@ struct dispatch {
     int64_t pending_after; // the sweep for `pending` has looked at ids up to this
     size_t sweeping;       // changes of the sweeps that are not committed yet
     int64_t next_sweep_ms;
+    int64_t answered[DISPATCH_ANSWERED_MAX]; // last answered out of turn: their line need not do it once more
+    size_t next_answered;
 };
 
 // dispatch_lines.c

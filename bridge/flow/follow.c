@@ -174,8 +174,9 @@ static void tell_entry(struct track *track, const struct store_command *run, con
     change->entry_digest = entry->digest;
     change->ended_ms = outcome == RUN_NONE ? 0 : flow->wall_ms;
     if (outcome != RUN_NONE) {
-        LOG_INFO("run ended", LOG_TEXT("job", run->job), LOG_TEXT("execution", run->execution_id),
-                 LOG_TEXT("state", entry->state), LOG_TEXT("outcome", run_outcome_text(outcome)));
+        LOG_INFO("run ended", LOG_INT("id", run->id), LOG_TEXT("request", run->request_id), LOG_TEXT("job", run->job),
+                 LOG_TEXT("execution", run->execution_id), LOG_TEXT("state", entry->state),
+                 LOG_TEXT("outcome", run_outcome_text(outcome)));
     }
     track->changed = true;
     submit(track, change);

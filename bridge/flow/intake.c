@@ -363,7 +363,9 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
     if (!action_parse(order->action_name, &change->action)) {
         change->action = TALLY_NO_ACTION;
     }
-    LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
+    LOG_INFO("command rejected", LOG_SPAN("request", reply.request_id), LOG_SPAN("job", order->job_name),
+             LOG_SPAN("action", order->action_name), LOG_TEXT("type", order->type),
+             LOG_TEXT("route", order->route->name), LOG_SPAN("topic", order->message->topic),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;
     enum status rc = store_submit_wait(intake->store, change);
@@ -409,7 +411,8 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
 {
     count(intake, &intake->counts.repeated);
     if (existing->done_ms == 0) {
-        LOG_INFO("command repeated before its answer", LOG_TEXT("request", existing->request_id));
+        LOG_INFO("command repeated before its answer", LOG_INT("id", existing->id),
+                 LOG_TEXT("request", existing->request_id), LOG_TEXT("job", existing->job));
         return;
     }
     struct store_change *change = memory_must(store_change_new());
@@ -425,7 +428,8 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
         flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
-    LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));
+    LOG_INFO("command repeated", LOG_INT("id", existing->id), LOG_TEXT("request", existing->request_id),
+             LOG_TEXT("job", existing->job));
     store_submit_wait(intake->store, change);
     intake->ring(intake->ring_context);
 }
@@ -457,6 +461,10 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
         store_intake(intake->store, &order->command, order->message->duplicate, forget_before_ms, &existing);
     switch (result) {
     case STORE_NEW:
+        LOG_DEBUG("command in the journal", LOG_INT("id", order->command.id),
+                  LOG_TEXT("request", order->command.request_id), LOG_TEXT("job", order->command.job),
+                  LOG_TEXT("action", action_text(order->command.action)), LOG_TEXT("route", order->route->name),
+                  LOG_SPAN("topic", order->message->topic));
         tell_arrival(intake, order);
         break;
     case STORE_REPEAT:

@@ -389,6 +389,25 @@ static int64_t query_int(struct store_db *db, const char *sql)
     return number;
 }
 
+// By the small partial indexes: there may be a million that wait. After recovery only executes are in other states than
+// READY.
+static void count_resumed(struct store *store)
+{
+    store->tally.following = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6 AND state = 5");
+    int64_t executes = store->open - store->tally.following;
+    for (int action = 0; action < ACTION_COUNT; action++) {
+        if (action != ACTION_EXECUTE) {
+            char sql[96];
+            snprintf(sql, sizeof sql, "SELECT count(*) FROM commands WHERE state = 1 AND action <> 0 AND action = %d",
+                     action);
+            int64_t count = query_int(&store->db, sql);
+            tally_resumed(&store->tally, (enum action)action, count);
+            executes -= count;
+        }
+    }
+    tally_resumed(&store->tally, ACTION_EXECUTE, executes);
+}
+
 // What the process before us left half done. RETRY_WAIT was surely not sent; a SENT execute may have been.
 static enum status recover(struct store *store, char **why)
 {
@@ -416,12 +435,7 @@ static enum status recover(struct store *store, char **why)
     store->epoch = store->epoch > store->session_epoch ? store->epoch : store->session_epoch;
     store->open = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6");
     store->outbox = query_int(&store->db, "SELECT count(*) FROM outbox");
-    store->tally.following = query_int(&store->db, "SELECT count(*) FROM commands WHERE state = 5");
-    for (int action = 0; action < ACTION_COUNT; action++) {
-        char sql[96];
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM commands WHERE state < 5 AND action = %d", action);
-        tally_resumed(&store->tally, (enum action)action, query_int(&store->db, sql));
-    }
+    count_resumed(store);
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
     if (store->db.rc != SQLITE_OK) {

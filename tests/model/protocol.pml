@@ -212,7 +212,7 @@ end:
     od
 }
 
-// The loop (daemon.c: turn).
+// The loop (daemon/daemon.c: turn).
 proctype loop(byte c)
 {
 end:
@@ -388,7 +388,7 @@ inline forget(c)
     published[c] = 0;
 }
 
-inline recover(c) // io/store.c: recover, then daemon.c: resume
+inline recover(c) // io/store.c: recover, then daemon/daemon_build.c: daemon_resume
 {
     if
     :: state[c] == RETRY_WAIT -> state[c] = READY

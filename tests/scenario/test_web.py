@@ -211,7 +211,7 @@ def test_reload_moves_the_pages(site):
         file.write("nonsense")
     site.bridge.signal(1)
     eventually(lambda: moved.metrics()["jobbridge_config_reloads_total", 'result="wrong"'] == 1, "a wrong reload")
-    assert moved.status()["reason"] == "the new configuration is wrong; the old one is in use"
+    assert moved.status()["reason"].startswith("the new configuration is wrong; the old one is in use: syntax error")
 
 
 def test_many_connections_leave_the_bridge_at_work(site):

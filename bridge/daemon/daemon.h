@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bridge as a whole: builds the stages, wires them, turns the loop, ends in order. No policy. The main thread.
-#ifndef DAEMON_H
-#define DAEMON_H
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
 
 #include "io/config.h"
 
