@@ -5,6 +5,7 @@
 #include "base/near.h"
 #include "cli/cli_call.h"
 #include "cli/cli_check.h"
+#include "cli/cli_probe.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_run.h"
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct command {
 static const struct command commands[] = {
     {"run", cli_run, "runs the bridge until SIGTERM or SIGINT"},
     {"check", cli_check, "reads the configuration and names every problem in it"},
+    {"probe", cli_probe, "tries broker, token and jobs for real, and says what to do"},
     {"call", cli_call, "sends one command through the broker and prints the replies"},
     {"queue", cli_queue, "lists, shows, retries and drops what is in the journal"},
 };

@@ -126,14 +126,32 @@ static int check_file(const struct cli_options *options)
     return exit_code;
 }
 
+// One name a line, for the completion of a shell: what is wrong with the file is not its business.
+static int print_jobs(const struct cli_options *options)
+{
+    struct config *config = NULL;
+    struct config_problems problems;
+    enum status rc = config_load(options->config_path, &config, &problems);
+    config_problems_free(&problems);
+    for (size_t i = 0; rc == STATUS_OK && i < config->job_count; i++) {
+        puts(config->jobs[i].name);
+    }
+    config_free(config);
+    return rc == STATUS_OK ? EX_OK : EX_CONFIG;
+}
+
 int cli_check(int argc, char **argv)
 {
     bool schema = false;
-    const struct cli_flag flags[] = {{"schema", &schema, NULL, NULL, NULL, NULL}};
+    bool jobs = false;
+    const struct cli_flag flags[] = {{"schema", &schema, NULL, NULL, NULL, NULL},
+                                     {"jobs", &jobs, NULL, NULL, NULL, NULL}};
     const struct cli_spec spec = {
         .usage = "check [-c FILE] [--json]",
         .help = "Reads the configuration and prints every problem in it, or ok.",
-        .more = "Exit codes: 0 all is right, 78 something is wrong, 64 wrong usage.\n",
+        .more = "Example:\n"
+                "  jobbridge check -c my.conf && systemctl reload jobbridge\n\n"
+                "Exit codes: 0 all is right, 78 something is wrong, 64 wrong usage.\n",
         .json = true,
         .flags = flags,
         .flag_count = sizeof flags / sizeof flags[0],
@@ -142,5 +160,5 @@ int cli_check(int argc, char **argv)
     if (!cli_options_parse(&spec, argc, argv, &options)) {
         return options.exit_code;
     }
-    return schema ? print_schema() : check_file(&options);
+    return schema ? print_schema() : jobs ? print_jobs(&options) : check_file(&options);
 }

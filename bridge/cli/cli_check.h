@@ -6,6 +6,7 @@
 
 // EX_OK and "ok"; EX_CONFIG and one line a problem, `file:line: key: what is wrong, what was expected`.
 // --json: one object {"ok": …, "problems": [{"file", "line", "key", "text"}…], "leftOut": n}.
+// --jobs (for a shell's completion): the names of the jobs, one a line, and nothing about problems.
 // --schema (for the manual and the tests): the table of all keys as JSON, and EX_OK.
 int cli_check(int argc, char **argv);
 

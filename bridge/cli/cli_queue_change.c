@@ -30,7 +30,7 @@ static enum desk_end take_letter(void *context, const struct mqtt_message *messa
                                          [INTAKE_REPEATED] = DESK_REPEATED,
                                          [INTAKE_REJECTED] = DESK_REJECTED,
                                          [INTAKE_DEAD] = DESK_STILL_DEAD,
-                                         [INTAKE_CLOSING] = DESK_CLOSING};
+                                         [INTAKE_HELD] = DESK_CLOSING};
     struct stand_in *stand_in = context;
     return ends[intake_again(stand_in->intake, message, letter)];
 }

@@ -77,9 +77,12 @@ static void check_health(struct daemon *daemon)
     if (counts.failing) {
         char why[128];
         store_failure(daemon->store, why, sizeof why);
-        snprintf(failure, sizeof failure, "the journal cannot be written: %s", why);
+        snprintf(failure, sizeof failure, HEALTH_JOURNAL_TEXT "%s", why);
     }
     health_set(&daemon->health, HEALTH_JOURNAL, failure);
+    if (!counts.failing && atomic_exchange(&daemon->will_of_failure, false)) {
+        mqtt_renew(daemon->mqtt);
+    }
     health_set(&daemon->health, HEALTH_API, gate_trouble(&daemon->gate));
     count_trouble(daemon, &counts);
     if (counts.commits != daemon->commits_seen) {

@@ -14,13 +14,18 @@
 static void on_message(void *context, const struct mqtt_message *message)
 {
     struct daemon *daemon = context;
-    intake_message(daemon->intake, message);
+    if (intake_message(daemon->intake, message) == INTAKE_HELD) {
+        mqtt_hang_up();
+    }
 }
 
 static void make_will(void *context, struct bytes *payload)
 {
     struct daemon *daemon = context;
-    health_will(&daemon->clock, payload);
+    char why[128];
+    store_failure(daemon->store, why, sizeof why);
+    atomic_store(&daemon->will_of_failure, why[0] != '\0');
+    health_will(&daemon->clock, why, payload);
 }
 
 static int64_t next_epoch(void *context, bool new_session)

@@ -78,7 +78,7 @@ static enum desk_end on_letter(void *context, const struct mqtt_message *message
                                          [INTAKE_REPEATED] = DESK_REPEATED,
                                          [INTAKE_REJECTED] = DESK_REJECTED,
                                          [INTAKE_DEAD] = DESK_STILL_DEAD,
-                                         [INTAKE_CLOSING] = DESK_CLOSING};
+                                         [INTAKE_HELD] = DESK_CLOSING};
     struct daemon *daemon = context;
     return ends[intake_again(daemon->intake, message, letter)];
 }

@@ -15,6 +15,7 @@
 #include "io/control.h"
 #include "io/http.h"
 #include "io/mqtt.h"
+#include <stdatomic.h>
 
 #define DAEMON_STATUS_MESSAGE  (-1) // the bridge's own status among the publications
 #define DAEMON_TOKEN_REREAD_MS 1000 // the token file is read at most so often after a 401
@@ -47,6 +48,7 @@ struct daemon {
     bool subscribed_once;
     bool stopping;
     char *will_topic;
+    atomic_bool will_of_failure; // the will tells of a journal that cannot be written
     int64_t commits_seen;
     int64_t prune_at_ms;
     int64_t prune_after_id;

@@ -75,7 +75,8 @@ static void drop_command(struct desk *desk, const struct store_command *command,
         *again = true;
     } else if (rc != STATUS_OK) {
         bytes_clear(answer);
-        bytes_add_text(answer, "no the bridge is ending");
+        bytes_add_text(answer,
+                       rc == STATUS_CLOSED ? "no the bridge is ending" : "no the journal cannot be written now");
     } else {
         desk->next.ring(desk->next.context);
     }
@@ -182,7 +183,7 @@ static void retry_letter(struct desk *desk, const struct letter *letter, struct 
         [DESK_REPEATED] = "ok it was taken in before",
         [DESK_REJECTED] = "ok rejected on its route's topic",
         [DESK_STILL_DEAD] = "no still nobody can answer it: kept (does a route of the configuration match?)",
-        [DESK_CLOSING] = "no the bridge is ending",
+        [DESK_CLOSING] = "no the journal cannot be written now",
     };
     // Without a packet id it cannot be taken for a redelivery; the epoch must not go back for those that have one.
     struct mqtt_message message = {.topic = span_of(letter->topic),

@@ -74,7 +74,13 @@ void health_offline(const struct health *health, const char *reason, struct byte
     reply_bridge(payload, SPAN("offline"), span_of(reason), clock_wall_ms(health->flow->clock), pending(health));
 }
 
-void health_will(const struct clock *clock, struct bytes *payload)
+void health_will(const struct clock *clock, const char *failure, struct bytes *payload)
 {
-    reply_bridge(payload, SPAN("offline"), SPAN("connection lost"), clock_wall_ms(clock), -1);
+    if (failure[0]) {
+        char reason[HEALTH_REASON_BYTES];
+        snprintf(reason, sizeof reason, HEALTH_JOURNAL_TEXT "%s", failure);
+        reply_bridge(payload, SPAN("degraded"), span_of(reason), clock_wall_ms(clock), -1);
+    } else {
+        reply_bridge(payload, SPAN("offline"), SPAN("connection lost"), clock_wall_ms(clock), -1);
+    }
 }

@@ -8,6 +8,7 @@
 #include "io/mqtt.h"
 
 #define HEALTH_REASON_BYTES 512
+#define HEALTH_JOURNAL_TEXT "the journal cannot be written: "
 #define HEALTH_REPEAT_MS    60000 // a changed number of pending commands alone is told at most so often
 
 enum health_trouble {
@@ -40,7 +41,9 @@ bool health_next(struct health *health, struct bytes *payload);
 void health_told(struct health *health);
 // The last word of an orderly end.
 void health_offline(const struct health *health, const char *reason, struct bytes *payload);
-// The will, for the broker to publish; any thread.
-void health_will(const struct clock *clock, struct bytes *payload);
+// The will, for the broker to publish; any thread. failure: why the journal cannot be written, "": it can. While it
+// cannot, the bridge ends the connection itself, again and again, for no other way leaves a command unacknowledged;
+// what the broker then tells of it must be the reason.
+void health_will(const struct clock *clock, const char *failure, struct bytes *payload);
 
 #endif

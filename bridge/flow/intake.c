@@ -370,7 +370,7 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
     change->dead_remove = order->letter;
     enum status rc = store_submit_wait(intake->store, change);
     if (rc != STATUS_OK) {
-        return rc == STATUS_CLOSED ? INTAKE_CLOSING : INTAKE_REPEATED; // the letter has gone meanwhile
+        return rc == STATUS_CONFLICT ? INTAKE_REPEATED : INTAKE_HELD; // a conflict: the letter has gone meanwhile
     }
     count(intake, &intake->counts.rejected);
     intake->ring(intake->ring_context); // a message waits in the outbox
@@ -400,20 +400,22 @@ static enum intake_end submit_deadletter(struct intake *intake, const struct ord
     bytes_free(&topic);
     bytes_free(&payload);
     LOG_WARNING("dead letter", LOG_SPAN("topic", order->message->topic), LOG_TEXT("reason", reason));
-    store_submit_wait(intake->store, change);
+    if (store_submit_wait(intake->store, change) != STATUS_OK) {
+        return INTAKE_HELD;
+    }
     count(intake, &intake->counts.dead);
     intake->ring(intake->ring_context); // a message waits in the outbox
     return INTAKE_DEAD;
 }
 
 // The same request again: the stored answer, if there is one yet, to where this one wants it.
-static void repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
+static enum intake_end repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
 {
-    count(intake, &intake->counts.repeated);
     if (existing->done_ms == 0) {
         LOG_INFO("command repeated before its answer", LOG_INT("id", existing->id),
                  LOG_TEXT("request", existing->request_id), LOG_TEXT("job", existing->job));
-        return;
+        count(intake, &intake->counts.repeated);
+        return INTAKE_REPEATED;
     }
     struct store_change *change = memory_must(store_change_new());
     struct flow_tell tell = telling(intake, order);
@@ -428,10 +430,14 @@ static void repeat_answer(struct intake *intake, struct order *order, const stru
         flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
+    if (store_submit_wait(intake->store, change) != STATUS_OK) {
+        return INTAKE_HELD;
+    }
     LOG_INFO("command repeated", LOG_INT("id", existing->id), LOG_TEXT("request", existing->request_id),
              LOG_TEXT("job", existing->job));
-    store_submit_wait(intake->store, change);
+    count(intake, &intake->counts.repeated);
     intake->ring(intake->ring_context);
+    return INTAKE_REPEATED;
 }
 
 static void tell_arrival(struct intake *intake, const struct order *order)
@@ -468,8 +474,7 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
         tell_arrival(intake, order);
         break;
     case STORE_REPEAT:
-        repeat_answer(intake, order, &existing);
-        end = INTAKE_REPEATED;
+        end = repeat_answer(intake, order, &existing);
         break;
     case STORE_CONFLICT:
         refuse(order, "Conflict", "requestId: it was used with another body before");
@@ -485,7 +490,8 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
         end = INTAKE_REPEATED;
         break;
     case STORE_CLOSING:
-        end = INTAKE_CLOSING;
+    case STORE_FAILED:
+        end = INTAKE_HELD;
         break;
     }
     store_command_free(&existing);
@@ -518,11 +524,14 @@ static enum intake_end take(struct intake *intake, struct order *order)
     return end;
 }
 
-void intake_message(struct intake *intake, const struct mqtt_message *message)
+enum intake_end intake_message(struct intake *intake, const struct mqtt_message *message)
 {
     struct order order = {.message = message};
-    count(intake, &intake->counts.received);
-    take(intake, &order);
+    enum intake_end end = take(intake, &order);
+    if (end != INTAKE_HELD) {
+        count(intake, &intake->counts.received); // one that is held comes again
+    }
+    return end;
 }
 
 enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter)

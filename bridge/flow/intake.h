@@ -34,12 +34,12 @@ enum intake_end {
     INTAKE_QUEUED,   // a command is in the journal
     INTAKE_REPEATED, // it was there already
     INTAKE_REJECTED,
-    INTAKE_DEAD,   // nobody can answer it
-    INTAKE_CLOSING // nothing was committed
+    INTAKE_DEAD, // nobody can answer it
+    INTAKE_HELD, // nothing was committed (the journal cannot be written, or is closing): not to be acknowledged
 };
 
 // The receive thread.
-void intake_message(struct intake *intake, const struct mqtt_message *message);
+enum intake_end intake_message(struct intake *intake, const struct mqtt_message *message);
 // A dead letter once more, by the configuration of today: it goes in the commit of what becomes of it, so never twice.
 // When it stays dead, or was known already (INTAKE_REPEATED), it is left. Any thread but the loop.
 enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter);

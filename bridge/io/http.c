@@ -377,3 +377,57 @@ void http_wake(struct http *http)
 {
     curl_multi_wakeup(http->multi);
 }
+
+enum http_reach http_reach(const struct http_reach_settings *settings, char *why, size_t why_bytes)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    why[0] = '\0';
+    CURL *easy = curl_easy_init();
+    if (!easy) {
+        return HTTP_REACH_NO_CONNECTION;
+    }
+    curl_easy_setopt(easy, CURLOPT_URL, settings->url);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, settings->alpn ? 1L : 0L);
+    if (!settings->verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (settings->ca_file[0]) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
+    }
+    if (settings->cert_file[0]) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->cert_file);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, settings->key_file);
+    }
+    CURLcode rc = curl_easy_perform(easy);
+    curl_easy_cleanup(easy);
+    snprintf(why, why_bytes, "%s", rc == CURLE_OK ? "" : error[0] ? error : curl_easy_strerror(rc));
+    switch (rc) {
+    case CURLE_OK:
+        return HTTP_REACH_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return HTTP_REACH_NO_HOST;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_REACH_NO_CONNECTION;
+    default:
+        return HTTP_REACH_NO_TLS;
+    }
+}
+
+bool http_system_ca(char *path, size_t path_bytes)
+{
+    char *file = NULL;
+    CURL *easy = curl_easy_init();
+    path[0] = '\0';
+    if (easy && curl_easy_getinfo(easy, CURLINFO_CAINFO, &file) == CURLE_OK && file) {
+        snprintf(path, path_bytes, "%s", file);
+    }
+    curl_easy_cleanup(easy);
+    return path[0] != '\0';
+}

@@ -63,4 +63,18 @@ void http_run(struct http *http);
 void http_wait(struct http *http, const int fds[], size_t count, int64_t timeout_ms);
 void http_wake(struct http *http); // any thread
 
+// Looking, for `jobbridge probe`: a connection to any server that speaks TCP or TLS, closed again without a word.
+struct http_reach_settings {
+    const char *url;                            // http://HOST:PORT, or https://HOST:PORT for TLS
+    const char *ca_file, *cert_file, *key_file; // "": none
+    bool verify;
+    bool alpn; // offers HTTP in the handshake; a broker might refuse it
+    int64_t timeout_ms;
+};
+enum http_reach { HTTP_REACH_OK, HTTP_REACH_NO_HOST, HTTP_REACH_NO_CONNECTION, HTTP_REACH_NO_TLS };
+// Waits. why: what went wrong, "" when nothing did.
+enum http_reach http_reach(const struct http_reach_settings *settings, char *why, size_t why_bytes);
+// The file with the certificates that the system trusts; false: there is none that libcurl knows.
+bool http_system_ca(char *path, size_t path_bytes);
+
 #endif

@@ -153,6 +153,19 @@ static void go_online(struct mqtt *mqtt)
     }
 }
 
+// Under the lock. Paho forgets a publication for which it has no memory, and the broker's answer to it never comes; nor
+// does one always come after a write that the network took in parts. The connection looks well and would stay as it is.
+static void watch_acknowledgements(struct mqtt *mqtt)
+{
+    int64_t now_ms = clock_now_ms(mqtt->settings.clock);
+    if (mqtt->unacknowledged == 0 || mqtt->phase != PHASE_ONLINE) {
+        mqtt->progress_ms = now_ms;
+    } else if (now_ms - mqtt->progress_ms >= mqtt->settings.keepalive_s * 1000 && !(mqtt->happened & HAPPENED_LOST)) {
+        mqtt->happened |= HAPPENED_LOST;
+        copy_text(mqtt->reason, sizeof mqtt->reason, "no acknowledgement within keepalive_s");
+    }
+}
+
 // Under the lock. One move of the connection's state; false: nothing to do now.
 static bool move_on(struct mqtt *mqtt)
 {
@@ -218,6 +231,7 @@ static void *run_link(void *context)
     pthread_mutex_lock(&mqtt->lock);
     while (!mqtt->stopping) {
         send_waiting(mqtt);
+        watch_acknowledgements(mqtt);
         bool moved = move_on(mqtt);
         if (mqtt->tell_online || mqtt->tell_offline) {
             ring(mqtt);
@@ -366,7 +380,9 @@ enum status mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publi
         *mqtt->last = outgoing;
         mqtt->last = &outgoing->next;
         mqtt->outstanding++;
-        mqtt->unacknowledged++;
+        if (mqtt->unacknowledged++ == 0) {
+            mqtt->progress_ms = clock_now_ms(mqtt->settings.clock);
+        }
         mqtt_fair_waiting((long)mqtt->unacknowledged);
         pthread_cond_signal(&mqtt->wake);
     }
@@ -392,6 +408,24 @@ size_t mqtt_room(struct mqtt *mqtt)
     size_t room = open && mqtt->outstanding < MQTT_WINDOW ? MQTT_WINDOW - mqtt->outstanding : 0;
     pthread_mutex_unlock(&mqtt->lock);
     return room;
+}
+
+void mqtt_renew(struct mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->failures = 0;
+    mqtt->next_try_ms = 0;
+    if (mqtt->phase != PHASE_WAITING) {
+        mqtt->happened |= HAPPENED_LOST;
+        copy_text(mqtt->reason, sizeof mqtt->reason, "made anew");
+    }
+    pthread_cond_signal(&mqtt->wake);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+void mqtt_hang_up(void)
+{
+    mqtt_fair_hang_up();
 }
 
 void mqtt_collect(struct mqtt *mqtt, const struct mqtt_events *events)

@@ -96,6 +96,11 @@ size_t mqtt_room(struct mqtt *mqtt); // publications that the window still takes
 // Calls back for what happened since the last time. on_offline means that all that was handed over and not reported is
 // not acknowledged. The loop.
 void mqtt_collect(struct mqtt *mqtt, const struct mqtt_events *events);
+// Makes the connection anew, at once: for a will that is not true any more, or a cause of failure that is over.
+void mqtt_renew(struct mqtt *mqtt);
+// Within on_message: the message must not be acknowledged. The library would do so whatever is returned to it, so the
+// connection is ended first; the broker delivers the message again on the next one.
+void mqtt_hang_up(void);
 // Waits up to timeout_ms until all that was handed over is acknowledged, disconnects, frees. The loop.
 // STATUS_TIMEOUT: the receive thread is still in on_message; nothing was freed, and the process should just end.
 enum status mqtt_stop(struct mqtt *mqtt, int64_t timeout_ms);

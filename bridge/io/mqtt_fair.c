@@ -9,14 +9,19 @@
 #include "io/mqtt_fair.h"
 #include <poll.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define FAIR_HELD_MIN_NS  1000000 // shorter callbacks leave enough room by themselves
 #define FAIR_PAUSE_PART   5       // the pause is this part of the time that the lock was held
 #define FAIR_PAUSE_MAX_NS 4000000
+#define FAIR_FDS_MAX      4 // connections of a process: one, and for a moment the one before
 
 static atomic_long waiting;
-static _Thread_local int64_t pause_ns; // set by the receive thread for its own next poll
+static _Thread_local int64_t pause_ns;           // set by the receive thread for its own next poll
+static _Thread_local int read_fds[FAIR_FDS_MAX]; // what this thread polled last for reading: its connections
+static _Thread_local size_t read_count;
 
 void mqtt_fair_held(int64_t held_ns)
 {
@@ -27,6 +32,23 @@ void mqtt_fair_held(int64_t held_ns)
 void mqtt_fair_waiting(long publications)
 {
     atomic_store_explicit(&waiting, publications, memory_order_relaxed);
+}
+
+void mqtt_fair_hang_up(void)
+{
+    for (size_t i = 0; i < read_count; i++) {
+        shutdown(read_fds[i], SHUT_RDWR);
+    }
+}
+
+static void note_fds(const struct pollfd *fds, nfds_t nfds)
+{
+    read_count = 0;
+    for (nfds_t i = 0; i < nfds && read_count < FAIR_FDS_MAX; i++) {
+        if (fds[i].events & POLLIN) {
+            read_fds[read_count++] = fds[i].fd;
+        }
+    }
 }
 
 // The parameters are those of poll(2); the name must be too, so that the library's calls arrive here.
@@ -41,5 +63,9 @@ int poll(struct pollfd *fds, nfds_t nfds, int timeout)
         }
     }
     struct timespec until = {timeout / 1000, (long)(timeout % 1000) * 1000000};
-    return ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);
+    int ready = ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);
+    if (nfds > 0 && (fds[0].events & POLLIN)) {
+        note_fds(fds, nfds);
+    }
+    return ready;
 }

@@ -10,4 +10,7 @@ void mqtt_fair_held(int64_t held_ns);
 // Any thread: how many publications wait for Paho or the broker.
 void mqtt_fair_waiting(long publications);
 
+// The receive thread, within a callback: shuts its connection down, so that nothing leaves any more.
+void mqtt_fair_hang_up(void);
+
 #endif

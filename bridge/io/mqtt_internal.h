@@ -75,7 +75,8 @@ struct mqtt {
     struct outgoing **last;
     size_t outstanding; // handed over and not yet collected as published
     size_t unacknowledged;
-    size_t with_paho; // of these, no longer in the list
+    int64_t progress_ms; // when the broker acknowledged last, or when there was nothing for it to acknowledge
+    size_t with_paho;    // of these, no longer in the list
     struct ticket tickets[MQTT_WINDOW];
     size_t next_ticket;
     struct published published[MQTT_WINDOW];

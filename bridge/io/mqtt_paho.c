@@ -3,6 +3,7 @@
 // every callback, and a callback may take ours; so ours is never held while Paho is called. Threads: Paho's (the
 // functions named take_…) and the module's own.
 #include "base/log.h"
+#include "base/memory.h"
 #include "io/mqtt_fair.h"
 #include "io/mqtt_internal.h"
 #include <stdio.h>
@@ -74,8 +75,10 @@ static void take_refused(struct mqtt *mqtt, int code, const char *message)
 
 static void take_refused_5(void *context, MQTTAsync_failureData5 *data)
 {
-    const char *text = data->reasonCode > 0 ? MQTTReasonCode_toString(data->reasonCode) : NULL;
-    take_refused(context, data->reasonCode > 0 ? (int)data->reasonCode : data->code, text ? text : data->message);
+    // Paho gives the CONNACK's reason in either of the two, and below 0x80 its own codes.
+    int code = data->reasonCode > 0 ? (int)data->reasonCode : data->code;
+    const char *text = code >= 0x80 ? MQTTReasonCode_toString((enum MQTTReasonCodes)code) : NULL;
+    take_refused(context, code, text ? text : data->message);
 }
 
 static void take_refused_311(void *context, MQTTAsync_failureData *data)
@@ -180,6 +183,7 @@ static void note_published(struct ticket *ticket, const char *reason)
     if (ticket->id != 0 && mqtt->unacknowledged > 0) {
         mqtt->unacknowledged--;
         mqtt->with_paho--;
+        mqtt->progress_ms = clock_now_ms(mqtt->settings.clock);
     }
     ticket->id = 0;
     mqtt_fair_waiting((long)mqtt->unacknowledged);
@@ -203,10 +207,23 @@ static void take_published_311(void *context, MQTTAsync_successData *data)
     note_published(context, "");
 }
 
+// Only a reason code from 0x80 on is the broker's word. Else the library itself failed (it has no memory, or the
+// connection is gone), and tells 0: then the message has not left, and goes again with the next connection.
 static void take_publish_failed_5(void *context, MQTTAsync_failureData5 *data)
 {
+    struct ticket *ticket = context;
+    if (data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
+        lose(ticket->mqtt, data->message ? data->message : "the library could not publish");
+        return;
+    }
     const char *text = MQTTReasonCode_toString(data->reasonCode);
-    note_published(context, text ? text : "refused");
+    note_published(ticket, text ? text : "refused");
+}
+
+static void take_publish_failed_311(void *context, MQTTAsync_failureData *data)
+{
+    struct ticket *ticket = context; // a broker cannot refuse a message in 3.1.1
+    lose(ticket->mqtt, data->message ? data->message : "the library could not publish");
 }
 
 static void read_properties(MQTTProperties *properties, struct mqtt_message *message)
@@ -263,6 +280,8 @@ bool mqtt_paho_create(struct mqtt *mqtt)
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     options.MQTTVersion = version_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = MQTT_WINDOW + MQTT_FILTERS_MAX;
+    // By default the library notes every call of a function of its own, in 160 KB that nobody reads.
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
     MQTTAsync client = NULL;
     int rc = MQTTAsync_createWithOptions(&client, settings->uri, settings->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                          &options);
@@ -413,13 +432,11 @@ static void add_reply_properties(MQTTProperties *properties, const struct outgoi
         MQTTProperties_add(properties, &content);
     }
     if (outgoing->correlation.len > 0) {
-        char *copy = span_dup(outgoing->correlation);
+        char *copy = memory_must(span_dup(outgoing->correlation));
         MQTTProperty correlation = {.identifier = MQTTPROPERTY_CODE_CORRELATION_DATA};
         correlation.value.data.data = copy;
         correlation.value.data.len = (int)outgoing->correlation.len;
-        if (copy) {
-            MQTTProperties_add(properties, &correlation);
-        }
+        MQTTProperties_add(properties, &correlation);
         free(copy);
     }
 }
@@ -429,7 +446,7 @@ int mqtt_paho_send(struct mqtt *mqtt, const struct outgoing *outgoing, struct ti
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     MQTTAsync_message message = MQTTAsync_message_initializer;
     options.context = ticket;
-    message.payload = outgoing->payload.len > 0 ? span_dup(outgoing->payload) : NULL;
+    message.payload = outgoing->payload.len > 0 ? memory_must(span_dup(outgoing->payload)) : NULL;
     message.payloadlen = (int)outgoing->payload.len;
     message.qos = 1;
     message.retained = outgoing->retain;
@@ -439,6 +456,7 @@ int mqtt_paho_send(struct mqtt *mqtt, const struct outgoing *outgoing, struct ti
         add_reply_properties(&message.properties, outgoing);
     } else {
         options.onSuccess = take_published_311;
+        options.onFailure = take_publish_failed_311;
     }
     int rc = MQTTAsync_sendMessage(mqtt->client, outgoing->topic, &message, &options);
     free(message.payload);

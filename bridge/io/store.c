@@ -27,8 +27,9 @@ struct work {
     struct store_command *existing;
     struct store_intake_limits limits;
     int64_t session; // its first epoch, 0: none
-    bool waited;     // somebody waits for `committed`; the work lies on his stack
-    bool committed;  // under the lock
+    bool waited;     // somebody waits for `ended`; the work lies on his stack
+    bool ended;      // under the lock: committed, or given up
+    bool given_up;   // under the lock: the journal cannot be written
     enum store_intake_result result;
 };
 
@@ -61,6 +62,7 @@ struct store {
     int64_t open;               // the writer's, copied into counts
     int64_t outbox;
     char failure[128];         // under the lock
+    int64_t failing_since_ms;  // the writer's, 0: commits do not fail
     int64_t unsynced_since_ms; // the writer's, 0: all is synced
 };
 
@@ -156,6 +158,10 @@ static int run_transaction(struct store *store, struct work *batch, int64_t *nex
         }
         apply_work(store, work, next_id);
     }
+    if (store->failing_since_ms != 0 && store->db.rc == SQLITE_OK) {
+        // A commit that writes nothing would prove nothing.
+        store->db.rc = store_db_exec(&store->db, "INSERT OR REPLACE INTO meta(key, value) VALUES('probe', '')");
+    }
     if (store->db.rc == SQLITE_OK) {
         store->db.rc = store_db_exec(&store->db, "COMMIT");
     }
@@ -221,7 +227,7 @@ static bool finish_work(struct store *store, struct work *work)
         tally_received(&store->tally, work->command->action);
     }
     if (work->waited || !work->change) {
-        work->committed = true; // the work is gone once the lock is free
+        work->ended = true; // the work is gone once the lock is free
         return false;
     }
     work->change->next = NULL;
@@ -290,11 +296,43 @@ static struct work *take_batch(struct store *store)
     return batch;
 }
 
+// Under the lock. Takes out of the list whatever somebody waits for; the place of its new end.
+static struct work **give_up_waited(struct work **at)
+{
+    while (*at) {
+        struct work *work = *at;
+        if (work->waited && work->session == 0) {
+            *at = work->next;
+            work->given_up = true;
+            work->ended = true;
+        } else {
+            at = &work->next;
+        }
+    }
+    return at;
+}
+
+// Under the lock. Who waits for a commit holds something: the intake holds the MQTT library's lock, without which not
+// even the reason can be told. What is let go here comes again, from the broker or from the operator.
+static void lose_patience(struct store *store, struct work **batch)
+{
+    int64_t now_ms = clock_now_ms(store->settings.clock);
+    if (store->failing_since_ms == 0) {
+        store->failing_since_ms = now_ms;
+    }
+    if (now_ms - store->failing_since_ms >= STORE_PATIENCE_MS) {
+        give_up_waited(batch);
+        store->waiting.last = give_up_waited(&store->waiting.first);
+        pthread_cond_broadcast(&store->committed);
+    }
+}
+
 static void commit_batch(struct store *store, struct work *batch)
 {
     int64_t next_id = 0;
     while (run_transaction(store, batch, &next_id) != SQLITE_OK) {
         pthread_mutex_lock(&store->lock);
+        lose_patience(store, &batch);
         bool closing = store->closing;
         if (!closing) {
             wait_until(&store->wake, &store->lock, STORE_RETRY_MS);
@@ -304,6 +342,7 @@ static void commit_batch(struct store *store, struct work *batch)
             return; // nobody was told; whoever waits is told by store_close that it did not happen
         }
     }
+    store->failing_since_ms = 0;
     finish_batch(store, batch, next_id);
     if (!store->settings.power && store->unsynced_since_ms == 0) {
         store->unsynced_since_ms = clock_now_ms(store->settings.clock);
@@ -543,18 +582,19 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
-static bool wait_committed(struct store *store, struct work *work)
+static enum status wait_committed(struct store *store, struct work *work)
 {
     pthread_mutex_lock(&store->lock);
-    bool taken = !store->closing;
-    if (taken) {
+    enum status rc = store->closing ? STATUS_CLOSED : STATUS_OK;
+    if (rc == STATUS_OK) {
         queue_work(store, work, false);
-        while (!work->committed) {
+        while (!work->ended) {
             pthread_cond_wait(&store->committed, &store->lock);
         }
+        rc = work->given_up ? STATUS_IO : STATUS_OK;
     }
     pthread_mutex_unlock(&store->lock);
-    return taken;
+    return rc;
 }
 
 int64_t store_next_epoch(struct store *store, bool new_session)
@@ -578,13 +618,14 @@ enum store_intake_result store_intake(struct store *store, struct store_command 
                         .waited = true};
     *existing = (struct store_command){0};
     command->state = COMMAND_READY;
-    return wait_committed(store, &work) ? work.result : STORE_CLOSING;
+    enum status rc = wait_committed(store, &work);
+    return rc == STATUS_OK ? work.result : rc == STATUS_IO ? STORE_FAILED : STORE_CLOSING;
 }
 
 enum status store_submit_wait(struct store *store, struct store_change *change)
 {
     struct work work = {.change = change, .waited = true};
-    enum status rc = wait_committed(store, &work) ? STATUS_OK : STATUS_CLOSED;
+    enum status rc = wait_committed(store, &work);
     rc = rc == STATUS_OK && !change->applied ? STATUS_CONFLICT : rc;
     store_change_free(change);
     return rc;

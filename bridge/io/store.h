@@ -17,11 +17,12 @@
 #include "rules/runlog.h"
 #include "rules/tally.h"
 
-#define STORE_INSTANCE_BYTES  16  // text of the journal's own random id, with NUL
-#define STORE_TAG_BYTES       40  // INSTANCE-ID, with NUL
-#define STORE_LAZY_MS         200 // a lazy change waits at most so long for a commit to join
-#define STORE_SYNC_MS         50  // durability "process": at most so much is lost in a power cut
-#define STORE_RETRY_MS        500 // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_INSTANCE_BYTES  16   // text of the journal's own random id, with NUL
+#define STORE_TAG_BYTES       40   // INSTANCE-ID, with NUL
+#define STORE_LAZY_MS         200  // a lazy change waits at most so long for a commit to join
+#define STORE_SYNC_MS         50   // durability "process": at most so much is lost in a power cut
+#define STORE_RETRY_MS        500  // a commit that failed (disk full, I/O error) is tried again after this
+#define STORE_PATIENCE_MS     2000 // when commits have failed for so long, nobody is kept waiting for one
 #define STORE_LOCK_MS         1000 // a lock that somebody else holds is waited for: `jobbridge queue` holds it for a moment
 #define STORE_REDELIVERY_SPAN 1024 // commands back that a redelivered message is compared with
 #define STORE_PRUNE_SCAN_MAX  256  // rows looked at by one pruning change
@@ -174,15 +175,17 @@ enum store_intake_result {
     STORE_REDELIVERED, // the broker sent it again; it is in the journal already (or the dead letter has gone)
     STORE_JOURNAL_FULL,
     STORE_CLOSING, // nothing was committed
+    STORE_FAILED,  // nothing was committed: the journal cannot be written, for STORE_PATIENCE_MS now
 };
 
-// Inserts as READY and waits for the commit, however long the disk takes. redelivered: the message had the DUP flag. A
-// final command that ended before forget_before_ms does not hold its requestId any more. Any thread but the loop.
-// existing must be freed by the caller with store_command_free.
+// Inserts as READY and waits for the commit, however slow the disk is, unless it fails. redelivered: the message had
+// the DUP flag. A final command that ended before forget_before_ms does not hold its requestId any more. Any thread but
+// the loop. existing must be freed by the caller with store_command_free.
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
                                       int64_t forget_before_ms, struct store_command *existing);
 // Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed;
-// STATUS_CONFLICT: the row was not what the change expects, and was left alone.
+// STATUS_IO: the journal cannot be written, for STORE_PATIENCE_MS now; STATUS_CONFLICT: the row was not what the change
+// expects, and was left alone.
 enum status store_submit_wait(struct store *store, struct store_change *change);
 // Queues for the next commit; never waits. The store owns the change until done, and frees it after done.
 void store_submit(struct store *store, struct store_change *change);

@@ -73,6 +73,8 @@ enum status store_db_open(struct store_db *db, const char *path, bool writer, ch
     }
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, STORE_BUSY_MS);
+    // SQLite's pool of small blocks is touched as a whole at once; malloc serves the few that are in use just as well.
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
     char cache[64];
     snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", STORE_CACHE_KIB);
     rc = store_db_exec(db, "PRAGMA journal_mode = WAL");

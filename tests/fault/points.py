@@ -77,7 +77,7 @@ def failures(counts, every):
     for do, kinds in FAILING.items():
         for kind in kinds:
             step = every * (50 if kind == "malloc" else 1)
-            for times in RUNS if do != "short" else [1, 0]:
+            for times in RUNS:
                 points += [Fault(do, kind, n, times) for n in range(1, counts[kind] + 1, step)]
     return points
 

@@ -81,7 +81,8 @@ class Life:
         with open(token, "w", encoding="utf-8") as file:
             file.write(self.api.token + "\n")
         config["broker"].update(uri=self.broker.uri, client_id=self.client_id, reconnect_min_ms=30,
-                                reconnect_max_ms=100, bridge_topic=f"{self.prefix}/bridge")
+                                reconnect_max_ms=100, keepalive_s=5,
+                                bridge_topic=f"{self.prefix}/bridge")
         config["api"].update(base_url=f"http://127.0.0.1:{self.api.port}", token_file=token, request_timeout_ms=1000,
                              retry={"base_ms": 20, "max_ms": 100})
         config["api"]["reconcile"] = {"settle_ms": 50, "checks": 2}

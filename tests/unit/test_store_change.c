@@ -175,15 +175,15 @@ static void limit_files(rlim_t bytes)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-static void wait_failing(void)
+static void wait_failing(bool failing)
 {
     struct timespec step = {0, 1000000};
-    struct store_counts counts = {0};
-    for (int i = 0; i < WAIT_S * 1000 && !counts.failing; i++) {
+    struct store_counts counts = {.failing = !failing};
+    for (int i = 0; i < WAIT_S * 1000 && counts.failing != failing; i++) {
         nanosleep(&step, NULL);
         store_counts(store, &counts);
     }
-    assert_true(counts.failing);
+    assert_int_equal(counts.failing, failing);
     assert_true(counts.failures >= 1);
 }
 
@@ -201,7 +201,7 @@ static void a_disk_without_room_holds_a_commit_until_there_is_some(void **state)
     change->context = &landing;
     tell(change, "t", "told", 0);
     store_submit(store, change);
-    wait_failing();
+    wait_failing(true);
     store_failure(store, why, sizeof why);
     assert_string_not_equal(why, "");
     store_collect(store);
@@ -271,6 +271,28 @@ static void targets_of_one_job(void **state)
     assert_int_equal(store_count_target(reader, COMMAND_READY, "tune", "6328c6c026517badf9142116"), 2);
 }
 
+// Else the receive thread would hold the MQTT library's lock for as long as the disk is full.
+static void nobody_is_kept_waiting_for_a_disk_without_room(void **state)
+{
+    struct store_change *change = store_change_new();
+    (void)state;
+    take_new("r1");
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(1);
+    int64_t begun_ms = clock_now_ms(&clock_used);
+    assert_int_equal(take(command_of("r2", 1), false, NULL), STORE_FAILED);
+    assert_in_range(clock_now_ms(&clock_used) - begun_ms, STORE_PATIENCE_MS, WAIT_S * 1000);
+    tell(change, "t", "not told", 0);
+    assert_int_equal(store_submit_wait(store, change), STATUS_IO);
+    wait_failing(true);
+
+    limit_files(RLIM_INFINITY);
+    wait_failing(false); // by itself, though nothing waits for a commit
+    assert_int_equal(store_count(reader, COMMAND_READY, NULL), 1);
+    assert_string_equal(outbox_text(NULL, 0), "");
+    assert_int_equal(take(command_of("r2", 1), false, NULL), STORE_NEW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +308,7 @@ int main(void)
         STORE_TEST(lazy_changes_join_another_commit),
         STORE_TEST(what_comes_during_a_commit_is_the_next_one),
         STORE_TEST(a_disk_without_room_holds_a_commit_until_there_is_some),
+        STORE_TEST(nobody_is_kept_waiting_for_a_disk_without_room),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

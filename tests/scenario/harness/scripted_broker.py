@@ -52,6 +52,7 @@ class ScriptedBroker:
     def __init__(self):
         self.port = free_port()
         self.uri = f"tcp://127.0.0.1:{self.port}"
+        self.refused = ()  # filters that may not be subscribed to
         self.session_present = False  # what the next CONNACK says
         self.published = []  # (topic, payload) of the client, in order
         self.acknowledged = []  # packet ids
@@ -74,8 +75,11 @@ class ScriptedBroker:
 
     def drop(self):
         """Ends the connection, as a network does."""
-        if self._connection:
-            self._connection.shutdown(socket.SHUT_RDWR)
+        try:
+            if self._connection:
+                self._connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
 
     def wait_subscribed(self, count):
         eventually(lambda: self.subscriptions >= count, f"subscription number {count}")
@@ -105,11 +109,12 @@ class ScriptedBroker:
         if kind == CONNECT:
             connection.sendall(_packet(CONNACK, 0, bytes([self.session_present, 0])))
         elif kind == SUBSCRIBE:
-            filters, at = 0, 2
+            codes, at = b"", 2
             while at < len(body):
-                at += 2 + int.from_bytes(body[at:at + 2], "big") + 1
-                filters += 1
-            connection.sendall(_packet(SUBACK, 0, body[:2] + b"\1" * filters))
+                end = at + 2 + int.from_bytes(body[at:at + 2], "big")
+                codes += b"\x80" if body[at + 2:end].decode() in self.refused else b"\1"
+                at = end + 1
+            connection.sendall(_packet(SUBACK, 0, body[:2] + codes))
             self.subscriptions += 1
         elif kind == PUBLISH:
             length = int.from_bytes(body[:2], "big")
