@@ -239,6 +239,7 @@ int daemon_run(const char *config_path, struct config *config)
         LOG_INFO("jobbridge started", LOG_TEXT("version", JOBBRIDGE_VERSION), LOG_TEXT("journal", config->journal.path),
                  LOG_INT("jobs", config->job_count), LOG_INT("routes", config->route_count));
         daemon_resume(&daemon);
+        service_ready("connecting to the broker"); // it does its work without one: what is due is in the journal
         run_loop(&daemon);
         wind_down(&daemon);
     }

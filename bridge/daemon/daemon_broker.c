@@ -48,19 +48,19 @@ static void on_online(void *context, bool session_present, const char *refused)
     health_connected(&daemon->health);
     filters_taken(&daemon->flow);
     outbox_arrived(daemon->outbox);
-    if (!daemon->subscribed_once) {
-        daemon->subscribed_once = true;
-        service_ready("connected to the broker");
-    }
+    service_status("connected to the broker");
 }
 
 static void on_offline(void *context, const char *reason)
 {
     struct daemon *daemon = context;
+    char text[MQTT_REASON_BYTES * 2];
     daemon->online = false;
     daemon->metrics.last_error_ms[METRICS_BROKER] = daemon->flow.wall_ms;
     snprintf(daemon->broker_error, sizeof daemon->broker_error, "%s", reason);
     outbox_offline(daemon->outbox);
+    snprintf(text, sizeof text, "broker away: %s", reason);
+    service_status(text);
 }
 
 static void on_published(void *context, int64_t id, const char *reason)

@@ -45,7 +45,6 @@ struct daemon {
     int64_t failures_seen;
     int signal_fd;
     bool online;
-    bool subscribed_once;
     bool stopping;
     char *will_topic;
     atomic_bool will_of_failure; // the will tells of a journal that cannot be written
