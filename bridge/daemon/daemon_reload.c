@@ -12,16 +12,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static void tell_problems(const struct config_problems *problems)
+static void tell_problem(const struct config_problem *problem)
 {
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct config_problem *problem = &problems->items[i];
-        LOG_EACH(LOG_LEVEL_ERROR, "configuration not taken", LOG_TEXT("file", problem->file),
-                 LOG_INT("line", problem->line), LOG_TEXT("key", problem->key), LOG_TEXT("why", problem->text));
-    }
-    if (problems->left_out > 0) {
-        LOG_EACH(LOG_LEVEL_ERROR, "more problems of the configuration", LOG_INT("count", problems->left_out));
-    }
+    LOG_EACH(LOG_LEVEL_ERROR, "configuration not taken", LOG_TEXT("file", problem->file),
+             LOG_INT("line", problem->line), LOG_TEXT("key", problem->key), LOG_TEXT("why", problem->text));
 }
 
 // reason gets the first problem, for B/status. A file that is named and cannot be read is a problem, too.
@@ -30,16 +24,23 @@ static enum status read_config(const char *path, struct config **fresh, char rea
     struct config_problems problems;
     enum status rc = config_load(path, fresh, &problems);
     rc = rc != STATUS_OK ? rc : config_check_files(*fresh, &problems);
+    snprintf(reason, HEALTH_REASON_BYTES, "the new configuration is wrong; the old one is in use");
+    for (size_t i = 0; i < problems.count; i++) {
+        const struct config_problem *problem = &problems.items[i];
+        tell_problem(problem);
+        if (i == 0) {
+            snprintf(reason, HEALTH_REASON_BYTES, "the new configuration is wrong; the old one is in use: %s%s%s",
+                     problem->key, problem->key[0] ? " " : "", problem->text);
+        }
+    }
+    if (problems.left_out > 0) {
+        LOG_EACH(LOG_LEVEL_ERROR, "more problems of the configuration", LOG_INT("count", problems.left_out));
+    }
+    config_problems_free(&problems);
     if (rc != STATUS_OK) {
-        const struct config_problem *first = problems.count > 0 ? &problems.items[0] : NULL;
-        snprintf(reason, HEALTH_REASON_BYTES, "the new configuration is wrong; the old one is in use%s%s%s%s",
-                 first ? ": " : "", first ? first->key : "", first && first->key[0] ? " " : "",
-                 first ? first->text : "");
-        tell_problems(&problems);
         config_free(*fresh);
         *fresh = NULL;
     }
-    config_problems_free(&problems);
     return rc;
 }
 

@@ -151,9 +151,9 @@ static void test_no_key_is_forgotten(void **state)
                                                  : sizeof saved;
         size = key->type == CONFIG_ACTIONS ? sizeof(bool) : size;
         memcpy(saved, field, size);
-        const char *other = "something else";
+        static const char *const other[] = {"something else"};
         if (key->type == CONFIG_TEXT || key->type == CONFIG_PATH) {
-            memcpy(field, &other, sizeof other);
+            memcpy(field, other, sizeof other);
         } else {
             field[0] = (char)(field[0] ^ 1);
         }
