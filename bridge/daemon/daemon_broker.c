@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/filters.h"
+#include "flow/announce.h"
 #include "io/service.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,13 @@
 static void on_message(void *context, const struct mqtt_message *message)
 {
     struct daemon *daemon = context;
+    if (daemon->birth_topic && span_is(message->topic, daemon->birth_topic)) {
+        if (span_is(message->payload, "online")) {
+            atomic_store(&daemon->birth, true);
+            daemon_ring(daemon);
+        }
+        return;
+    }
     if (intake_message(daemon->intake, message) == INTAKE_HELD) {
         mqtt_hang_up();
     }
@@ -38,7 +46,6 @@ static void on_online(void *context, bool session_present, const char *refused)
 {
     struct daemon *daemon = context;
     char reason[HEALTH_REASON_BYTES] = "";
-    (void)session_present;
     if (refused[0]) {
         snprintf(reason, sizeof reason, "the broker refused the subscription to %s", refused);
     }
@@ -47,6 +54,7 @@ static void on_online(void *context, bool session_present, const char *refused)
     health_set(&daemon->health, HEALTH_SUBSCRIPTION, reason);
     health_connected(&daemon->health);
     filters_taken(&daemon->flow);
+    announce_jobs(&daemon->flow, !session_present); // a broker that forgot the session may have forgotten these, too
     outbox_arrived(daemon->outbox);
     service_status("connected to the broker");
 }
@@ -90,6 +98,8 @@ enum status daemon_start_mqtt(struct daemon *daemon)
     }
     daemon->password_digest = digest_of(bytes_span(&password));
     filters_make(&filters, &daemon->flow);
+    free(daemon->birth_topic);
+    daemon->birth_topic = filters_birth_topic(daemon->config);
     free(daemon->will_topic);
     memory_check(asprintf(&daemon->will_topic, "%s/status", broker->bridge_topic) >= 0);
     struct mqtt_settings settings = {
@@ -148,4 +158,7 @@ void daemon_collect_mqtt(struct daemon *daemon)
 {
     struct mqtt_events events = {on_online, on_offline, on_published, daemon};
     mqtt_collect(daemon->mqtt, &events);
+    if (atomic_exchange(&daemon->birth, false)) {
+        announce_jobs(&daemon->flow, true);
+    }
 }

@@ -281,6 +281,7 @@ void daemon_tear_down(struct daemon *daemon)
     }
     gate_free(&daemon->gate);
     free(daemon->will_topic);
+    free(daemon->birth_topic);
     config_free(daemon->config);
     if (daemon->signal_fd >= 0) {
         close(daemon->signal_fd);

@@ -47,6 +47,8 @@ struct daemon {
     bool online;
     bool stopping;
     char *will_topic;
+    char *birth_topic;           // of Home Assistant, NULL: none; only changes while there is no connection
+    atomic_bool birth;           // it has started
     atomic_bool will_of_failure; // the will tells of a journal that cannot be written
     int64_t commits_seen;
     int64_t prune_at_ms;

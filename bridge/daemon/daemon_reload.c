@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "daemon/daemon_internal.h"
+#include "flow/announce.h"
 #include "io/config_diff.h"
 #include "io/service.h"
 #include <stdio.h>
@@ -125,6 +126,9 @@ static void apply_config(struct daemon *daemon, struct config *fresh)
     daemon_start_serving(daemon); // the token may have changed as well as the address; readers of events come back
     dispatch_arrived(daemon->dispatch, NULL);
     follow_resume(daemon->follow);
+    if (touches & CONFIG_TOUCH_DISCOVERY) {
+        announce_jobs(&daemon->flow, false);
+    }
     config_free(old);
 }
 

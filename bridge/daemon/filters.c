@@ -3,6 +3,7 @@
 // means that a filter is given up which was never there, and brokers do not mind that. The main thread.
 #include "daemon/filters.h"
 #include "base/memory.h"
+#include "rules/discovery.h"
 #include "rules/topic.h"
 #include <stdlib.h>
 #include <string.h>
@@ -65,11 +66,27 @@ static void remember(const struct flow *flow, const struct filters *filters, boo
     bytes_free(&note);
 }
 
+char *filters_birth_topic(const struct config *config)
+{
+    struct bytes topic;
+    if (config->discovery.prefix[0] == '\0') {
+        return NULL;
+    }
+    bytes_init(&topic, (size_t)TOPIC_MAX_BYTES * 2);
+    discovery_birth_topic(span_of(config->discovery.prefix), &topic);
+    memory_check(bytes_ok(&topic));
+    return topic.data;
+}
+
 static void make_wanted(struct filters *filters, const struct config *config)
 {
     *filters = (struct filters){.wanted_count = config->route_count};
     for (size_t i = 0; i < config->route_count; i++) {
         filters->wanted[i] = make_filter(config, &config->routes[i]);
+    }
+    char *birth = filters_birth_topic(config);
+    if (birth) {
+        filters->wanted[filters->wanted_count++] = birth;
     }
 }
 

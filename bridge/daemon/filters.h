@@ -22,5 +22,7 @@ void filters_make(struct filters *filters, const struct flow *flow);
 void filters_free(struct filters *filters);
 // The broker has taken the subscriptions and given up the stale ones: only flow's configuration is remembered now.
 void filters_taken(const struct flow *flow);
+// Where Home Assistant says that it has started, malloc'ed; NULL: nothing is announced to it.
+char *filters_birth_topic(const struct config *config);
 
 #endif

@@ -11,7 +11,8 @@ FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 100
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 HEAD_LINES_MIN = 2  # beside the licence's
-WITHOUT_HEAD = (".json", ".md", ".gitignore", "debian/changelog", "debian/conffiles", "debian/copyright")  # formats without comments, and a reader's text
+WITHOUT_HEAD = (".json", ".md", ".gitignore", "debian/changelog", "debian/conffiles",
+                "debian/copyright")
 # Put together from pieces, so that this file does not find itself.
 LEFTOVERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|\bfor" r" now\b")
 SOMEBODYS_PATH = re.compile(r"/(home/\w+|ro" r"ot|wo" r"rk|Us" r"ers)/")
