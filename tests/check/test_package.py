@@ -19,7 +19,9 @@ INSIDE = {
     "/usr/share/doc/jobbridge/changelog.gz": 0o644,
     "/usr/share/doc/jobbridge/copyright": 0o644,
     "/usr/share/doc/jobbridge/examples/credentials.conf": 0o644,
+    "/usr/share/doc/jobbridge/examples/grafana.json": 0o644,
     "/usr/share/doc/jobbridge/examples/jobbridge.conf": 0o644,
+    "/usr/share/doc/jobbridge/examples/node-red.json": 0o644,
     "/usr/share/man/man1/jobbridge.1.gz": 0o644,
     "/usr/share/man/man5/jobbridge.conf.5.gz": 0o644,
 }
