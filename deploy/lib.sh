@@ -5,7 +5,7 @@
 
 APT_TRIES=3
 # shellcheck disable=SC2034 # for those who source this
-NEEDED_TO_BUILD=(build-essential cmake ninja-build pkg-config libpaho-mqtt-dev libcurl4-openssl-dev libcjson-dev
+NEEDED_TO_BUILD=(build-essential cmake ninja-build pkg-config libpaho-mqtt-dev libssl-dev libcurl4-openssl-dev libcjson-dev
     libconfig-dev libsqlite3-dev libmicrohttpd-dev libcmocka-dev)
 
 # say TEXT...: one line of progress.

@@ -7,8 +7,10 @@
 // and only while publications wait and callbacks are slow, first pauses for a small part of the time that the lock was
 // held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
 #include "io/mqtt_fair.h"
+#include "io/mqtt_write.h"
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -17,11 +19,11 @@
 #define FAIR_PAUSE_PART   5       // the pause is this part of the time that the lock was held
 #define FAIR_PAUSE_MAX_NS 4000000
 #define FAIR_FDS_MAX      4 // connections of a process: one, and for a moment the one before
-
 static atomic_long waiting;
 static _Thread_local int64_t pause_ns;           // set by the receive thread for its own next poll
 static _Thread_local int read_fds[FAIR_FDS_MAX]; // what this thread polled last for reading: its connections
 static _Thread_local size_t read_count;
+static _Thread_local bool connected; // a connection has come about since
 
 void mqtt_fair_held(int64_t held_ns)
 {
@@ -32,6 +34,11 @@ void mqtt_fair_held(int64_t held_ns)
 void mqtt_fair_waiting(long publications)
 {
     atomic_store_explicit(&waiting, publications, memory_order_relaxed);
+}
+
+void mqtt_fair_connected(void)
+{
+    connected = true;
 }
 
 void mqtt_fair_hang_up(void)
@@ -48,6 +55,10 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
         if (fds[i].events & POLLIN) {
             read_fds[read_count++] = fds[i].fd;
         }
+    }
+    if (connected && read_count > 0) {
+        connected = false;
+        mqtt_write_connected(read_fds[read_count - 1]); // the newest is the last
     }
 }
 

@@ -7,6 +7,8 @@
 
 // The receive thread, at the end of a message callback that took held_ns.
 void mqtt_fair_held(int64_t held_ns);
+// The receive thread, in the callback that tells of a connection: its socket is seen at the next poll.
+void mqtt_fair_connected(void);
 // Any thread: how many publications wait for Paho or the broker.
 void mqtt_fair_waiting(long publications);
 

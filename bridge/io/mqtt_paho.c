@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "io/mqtt_fair.h"
 #include "io/mqtt_internal.h"
+#include "io/mqtt_write.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static void ring(const struct mqtt *mqtt)
 
 static void lose(struct mqtt *mqtt, const char *reason)
 {
+    mqtt_write_disconnected();
     pthread_mutex_lock(&mqtt->lock);
     mqtt->happened |= HAPPENED_LOST;
     copy_text(mqtt->reason, sizeof mqtt->reason, reason);
@@ -35,6 +37,7 @@ static void lose(struct mqtt *mqtt, const char *reason)
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
     if (mqtt->settings.next_epoch) {
+        mqtt_fair_connected();
         mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
     }
     pthread_mutex_lock(&mqtt->lock);

@@ -545,7 +545,6 @@ enum status store_open(const struct store_settings *settings, struct store **out
     rc = rc != STATUS_OK ? rc : store_db_migrate(&store->db, why);
     rc = rc != STATUS_OK ? rc : store_db_read_instance(&store->db, why);
     rc = rc != STATUS_OK ? rc : recover(store, why);
-    rc = rc != STATUS_OK ? rc : store_file_sync(store->path, why);
     if (rc == STATUS_OK && pthread_create(&store->writer, NULL, run_writer, store) != 0) {
         rc = STATUS_NO_MEMORY;
     }

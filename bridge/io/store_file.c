@@ -16,12 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_PATH_BYTES      4096
-#define FILE_NAME_BYTES      (FILE_PATH_BYTES + 64) // with a suffix of ours, and one of SQLite's
-#define WAL_HEADER_BYTES     32                     // sqlite.org/fileformat2.html, "The Write-Ahead Log"
-#define WAL_FRAME_HEAD_BYTES 24
-#define WAL_PAGE_MAX_BYTES   65536
-#define WAL_MAGIC            0x377f0682U // the last bit: checksums are over big-endian words
+#define FILE_PATH_BYTES       4096
+#define FILE_NAME_BYTES       (FILE_PATH_BYTES + 64) // with a suffix of ours, and one of SQLite's
+#define DATABASE_HEADER_BYTES 100                    // sqlite.org/fileformat2.html
+#define WAL_HEADER_BYTES      32                     // sqlite.org/fileformat2.html, "The Write-Ahead Log"
+#define WAL_FRAME_HEAD_BYTES  24
+#define WAL_PAGE_MAX_BYTES    65536
+#define WAL_MAGIC             0x377f0682U // the last bit: checksums are over big-endian words
 
 static enum status fail(char **why, enum status status, const char *what, const char *detail)
 {
@@ -223,6 +224,36 @@ static bool is_wal_damaged(const char *path, bool power)
     return damaged;
 }
 
+// Without a log the file is all there is: closing took the log into it and synced it before the log went. It must have
+// as many pages as its head says; SQLite takes a missing end for empty pages until it needs one.
+static bool is_file_short(const char *path, int64_t size)
+{
+    char wal[FILE_NAME_BYTES];
+    unsigned char head[DATABASE_HEADER_BYTES] = {0};
+    int fd = file_size(wal_name(path, wal)) > 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bool known = pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
+                 get_u32(head + 24, true) == get_u32(head + 92, true); // else the number of pages is not kept
+    close(fd);
+    int64_t page_bytes = (int64_t)head[16] << 8 | head[17];
+    page_bytes = page_bytes == 1 ? 65536 : page_bytes;
+    return known && size < page_bytes * get_u32(head + 28, true);
+}
+
+// What a process that was killed has committed, but perhaps not synced, goes to the disk before anything is written
+// behind it, and so does the log's name. SQLite takes both for granted; but a message that comes again is acknowledged
+// without another commit, and a log with a hole passes for a damaged one.
+static enum status sync_log(const char *path, char **why)
+{
+    char wal[FILE_NAME_BYTES];
+    if (file_size(wal_name(path, wal)) >= 0 && (sync_file(wal) != 0 || sync_folder(path) != 0)) {
+        return fail(why, STATUS_IO, "cannot sync the journal", strerror(errno));
+    }
+    return STATUS_OK;
+}
+
 enum status store_file_prepare(const char *path, bool power, char **why)
 {
     char wal[FILE_NAME_BYTES];
@@ -239,10 +270,13 @@ enum status store_file_prepare(const char *path, bool power, char **why)
     if (size == 0) {
         return fail(why, STATUS_INVALID, "its file is empty", NULL);
     }
+    if (is_file_short(path, size)) {
+        return fail(why, STATUS_INVALID, "its file is cut short", NULL);
+    }
     if (is_wal_damaged(path, power)) {
         return fail(why, STATUS_INVALID, "its write-ahead log is damaged", NULL);
     }
-    return STATUS_OK;
+    return sync_log(path, why);
 }
 
 // The first complaint of SQLite's own check, "ok" when there is none.
@@ -273,15 +307,6 @@ enum status store_file_check(struct store_db *db, const char *path, char **why)
                     sqlite3_errmsg(db->handle));
     }
     return strcmp(said, "ok") == 0 ? STATUS_OK : fail(why, STATUS_INVALID, "its contents are damaged", said);
-}
-
-enum status store_file_sync(const char *path, char **why)
-{
-    char wal[FILE_NAME_BYTES];
-    if ((file_size(wal_name(path, wal)) >= 0 && sync_file(wal) != 0) || sync_folder(path) != 0) {
-        return fail(why, STATUS_IO, "cannot sync the journal", strerror(errno));
-    }
-    return STATUS_OK;
 }
 
 enum status store_set_aside(const char *path, int64_t wall_ms, char **name)

@@ -42,14 +42,11 @@ void store_bind_span(sqlite3_stmt *statement, int index, struct span text); // e
 bool store_result_corrupt(int rc);
 
 // store_file.c
-// Makes the journal where there is none, whole or not at all; else looks for damage that SQLite would not mention.
+// Makes the journal where there is none, whole or not at all; else looks for damage that SQLite would not mention, and
+// syncs what the process before may have left unsynced.
 // power: every commit of those who wrote it was synced. STATUS_INVALID: damaged. *why: malloc'ed, in every failure.
 enum status store_file_prepare(const char *path, bool power, char **why);
 enum status store_file_check(struct store_db *db, const char *path, char **why); // reads it through; leaves it open
-// What a process that was killed has committed, but perhaps not synced, is on the disk now, and so is the log's name:
-// SQLite takes both for granted, and a message that comes again is acknowledged without another commit.
-enum status store_file_sync(const char *path, char **why);
-
 // store_write.c: inside a transaction, on the writer's thread
 struct store_intake_limits {
     int64_t forget_before_ms; // a final command that ended before it does not hold its requestId any more

@@ -12,7 +12,7 @@
 
 #define WEB_CONNECTIONS_MAX 32
 #define WEB_READERS_MAX     8      // of /events
-#define WEB_FEED_BYTES      262144 // events that a slow reader may be behind
+#define WEB_FEED_BYTES      524288 // events that a slow reader may be behind; there only while somebody reads
 #define WEB_IDLE_S          30     // a connection without traffic is closed
 #define WEB_BEAT_MS         15000  // a sign of life for readers, who would take silence for a dead bridge
 #define WEB_LOOK_MS         1000   // readers that have gone are found after so long

@@ -101,7 +101,7 @@ function drawState(now) {
   if (changed('waiting', now.waiting)) fill('waiting', now.waiting.map(command => make('li', '', null,
     make('div', 'row', null, make('strong', '', command.job), make('span', '', command.action),
       make('span', '', command.requestId), time(command.arrived)),
-    make('div', 'dim', command.reason + (command.attempts ? `, ${command.attempts} attempts` : '')))),
+    make('div', 'dim', command.reason + (command.attempts ? `, ${command.attempts} attempt${command.attempts > 1 ? 's' : ''}` : '')))),
   'Nothing waits.');
   if (changed('dead', now.deadletters)) fill('dead', now.deadletters.map(letter => make('li', '', null,
     make('div', 'row', null, make('strong', '', cut(letter.topic)), time(letter.at)), make('div', '', letter.reason),

@@ -35,3 +35,11 @@ def test_hardening():
 @pytest.mark.slow
 def test_nothing_for_debugging_is_left():
     assert ".debug_info" not in readelf("-S") and ".symtab" not in readelf("-S")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["poll", "writev", "SSL_write"])
+def test_the_librarys_calls_arrive_here(name):
+    """What the bridge puts before the MQTT library's calls (bridge/io/mqtt_fair.c, mqtt_write.c) must be found first."""
+    exported = [line.split() for line in readelf("--dyn-syms").splitlines() if line.split()[-1:] == [name]]
+    assert any(words[6] != "UND" for words in exported), f"{name} is not exported"

@@ -43,7 +43,7 @@ def head_comment(name):
             quoted = line.count('"""') % 2 == (0 if quoted else 1)
             if not quoted:
                 break
-        elif line.startswith(("//", "#", ".\\\"", "<!--", "/*")):
+        elif line.startswith(("//", "#", ".\\\"", "<!--", "--", "/*")):
             head.append(line)
         elif line:
             break

@@ -27,6 +27,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+// The names of glibc's parameters are reserved ones.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+
 enum kind {
     KIND_WRITE,
     KIND_WRITEV,
@@ -329,3 +332,5 @@ void *realloc(void *old, size_t size)
 {
     return strike(KIND_MALLOC, -1, "") == STRIKE_FAIL ? NULL : __libc_realloc(old, size);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

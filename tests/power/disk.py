@@ -87,7 +87,8 @@ def sectors(operation):
 
 
 class Disk:
-    """The folder of a journal while a trace is played. base: the folder as it was when the trace began."""
+    """The folder of a journal while a trace is played. base: the folder as it was when the trace began. What a process
+    finds when it begins counts as written anew: what was not synced before is not now."""
 
     def __init__(self, base=None):
         self.by_inode = {}
@@ -96,10 +97,11 @@ class Disk:
         self.applied = 0
         self.syncs = {}
         self.running = {}  # names as the program sees them
+        self.found = set() # names that the program found when it began
         self.writes = collections.Counter()
         for name in os.listdir(base) if base else ():
-            if not name.endswith("-shm"):
-                path = os.path.join(base, name)
+            path = os.path.join(base, name)
+            if not name.endswith("-shm") and os.path.isfile(path):
                 with open(path, "rb") as file:
                     content = Content(file.read())
                 self.by_inode[os.stat(path).st_ino] = self.names[name] = self.running[name] = content
@@ -110,7 +112,16 @@ class Disk:
         if kind == "c":
             self.by_inode[record.inode] = content = Content()
             self._change_name(("link", record.path, content))
+        elif kind == "b":
+            self.found = set()
+        elif kind == "e":
+            for name in set(self.running) - self.found:
+                self._change_name(("unlink", name))
         elif kind == "o":
+            if record.path not in self.running:
+                self.by_inode[record.inode] = content = Content()
+                self._change_name(("link", record.path, content))
+            self.found.add(record.path)
             assert self.by_inode.get(record.inode) is self.running[record.path], f"{record.path} is another file"
         elif kind == "w":
             self.by_inode[record.inode].pending.append((record.offset, record.data))
@@ -174,7 +185,7 @@ class Disk:
             kept = content.pending
         elif way == "torn" and content.pending:
             last = sectors(content.pending[-1])
-            kept = content.pending[:-1] + last[:chance.randint(0, len(last) - 1)]
+            kept = content.pending[:-1] + last[:chance.randrange(max(len(last), 1))]
         elif way == "reordered":
             kept = [piece for operation in content.pending for piece in sectors(operation) if chance.random() < 0.5]
         else:

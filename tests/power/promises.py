@@ -140,15 +140,16 @@ def broken(known, rows, waiting):
     would be told anew, perhaps otherwise, or sent a second time without asking."""
     by_name = {row.request_id: row for row in rows}
     by_id = {row.id: row for row in rows}
-    sent = collections.Counter(fact.name for fact in known if fact.kind == "request")
+    sent = collections.Counter()
     answered = {fact.name for fact in known if fact.kind in TOLD_AS} | {name for kind, name in waiting if kind in TOLD_AS}
     for fact in known:
         row = by_id.get(fact.name) if fact.kind == "request" else by_name.get(fact.name)
         if fact.kind == "request":
+            sent[fact.name] += 1
             if not row or row.attempts < sent[fact.name]:
                 yield "forgotten", fact
         elif not row:
-            if fact.kind == "acknowledged" and fact.name not in answered: # else it was rejected, and is no command
+            if fact.kind == "acknowledged" and fact.name not in answered:  # else it was rejected, and is no command
                 yield "lost", fact
         elif is_forgotten(fact, row):
             yield "forgotten", fact

@@ -9,6 +9,7 @@
 // SQLite and the bridge reach the disk through libc only, which test_power.py checks against strace. The shared memory
 // file beside the WAL is left out: it is an index that SQLite makes anew, and no state.
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,8 @@
 // kind: 'c' name made (path, inode); 'o' opened (path, inode); 'w' write (inode, offset, data); 't' truncate (inode,
 // offset: the new size); 's' sync begins, 'S' sync has succeeded (inode; number: which sync); 'd' and 'D' the same of
 // the folder; 'r' rename (path, data: the new path); 'u' unlink (path); 'm' mapped for writing (inode); 'n' sent on the
-// socket and 'i' come in (inode, offset: the peer's port, data); 'b' the program begins (offset: its id)
+// socket and 'i' come in (inode, offset: the peer's port, data); 'b' the program begins (offset: its id), and the
+// folder as it finds it follows, until 'e'
 struct record {
     uint32_t magic;
     uint8_t kind;
@@ -57,7 +59,15 @@ static size_t file_count;
 static uint64_t syncs;
 static int trace = -1;
 
-#define REAL(name) ((__typeof__(&name))real(#name))
+// struct iovec is for reading and for writing alike.
+static void *unconst(const void *data)
+{
+    void *same = NULL;
+    memcpy(&same, &data, sizeof same);
+    return same;
+}
+
+#define REAL(name) ((__typeof__(&(name)))real(#name))
 
 static void *real(const char *name)
 {
@@ -66,15 +76,6 @@ static void *real(const char *name)
         abort();
     }
     return found;
-}
-
-static void put(const void *data, size_t len)
-{
-    static ssize_t (*real_write)(int, const void *, size_t);
-    real_write = real_write ? real_write : REAL(write);
-    if (len > 0 && real_write(trace, data, len) != (ssize_t)len) {
-        abort(); // half a trace would prove nothing
-    }
 }
 
 // Under the lock.
@@ -91,25 +92,17 @@ static void note(uint8_t kind, ino_t inode, int64_t offset, uint64_t number, con
                             .number = number,
                             .path_bytes = path ? (uint32_t)strlen(path) : 0,
                             .data_bytes = (uint32_t)len};
-    put(&record, sizeof record);
-    put(path, record.path_bytes);
-    put(data, len);
+    // One call, so that a kill leaves whole records only.
+    struct iovec parts[] = {{&record, sizeof record}, {unconst(path), record.path_bytes}, {unconst(data), len}};
+    if (REAL(writev)(trace, parts, 3) != (ssize_t)(sizeof record + record.path_bytes + len)) {
+        abort(); // half a trace would prove nothing
+    }
 }
 
-__attribute__((constructor)) static void begin(void)
+static bool is_index(const char *name)
 {
-    const char *where = getenv("POWER_FOLDER");
-    const char *name = getenv("POWER_TRACE");
-    struct stat found;
-    if (!where || !name || !realpath(where, folder) || stat(folder, &found) != 0) {
-        return;
-    }
-    folder_inode = found.st_ino;
-    trace = REAL(open)(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (trace < 0) {
-        abort();
-    }
-    note('b', 0, getpid(), 0, NULL, NULL, 0);
+    size_t len = strlen(name);
+    return len > 4 && strcmp(name + len - 4, "-shm") == 0;
 }
 
 // The name in the folder that a path means, NULL when it is none that is of interest.
@@ -126,10 +119,7 @@ static const char *name_in_folder(const char *path)
     if (!realpath(parent, absolute) || strcmp(absolute, folder) != 0) {
         return NULL;
     }
-    const char *name = slash + 1;
-    size_t len = strlen(name);
-    bool index = len > 4 && strcmp(name + len - 4, "-shm") == 0;
-    return index || strcmp(name, "") == 0 ? NULL : name;
+    return slash[1] == '\0' || is_index(slash + 1) ? NULL : slash + 1;
 }
 
 static bool is_watched(ino_t inode)
@@ -156,6 +146,55 @@ static void watch(ino_t inode, bool wanted)
     } else if (!wanted && at < file_count) {
         files[at] = files[--file_count]; // its number was used again
     }
+}
+
+// A process that was killed may have written what it had no time to note.
+static void note_file(const char *name)
+{
+    char path[PATH_MAX + NAME_MAX + 2];
+    struct stat found;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) {
+        return; // a socket keeps nothing
+    }
+    int fd = REAL(open)(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &found) != 0) {
+        abort();
+    }
+    char *content = malloc((size_t)found.st_size + 1);
+    if (!content || pread(fd, content, (size_t)found.st_size, 0) != found.st_size) {
+        abort();
+    }
+    watch(found.st_ino, true);
+    note('o', found.st_ino, 0, 0, name, NULL, 0);
+    note('t', found.st_ino, found.st_size, 0, NULL, NULL, 0);
+    note('w', found.st_ino, 0, 0, NULL, content, (size_t)found.st_size);
+    free(content);
+    close(fd);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *where = getenv("POWER_FOLDER");
+    const char *name = getenv("POWER_TRACE");
+    struct stat found;
+    if (!where || !name || !realpath(where, folder) || stat(folder, &found) != 0) {
+        return;
+    }
+    folder_inode = found.st_ino;
+    trace = REAL(open)(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    DIR *listing = opendir(folder);
+    if (trace < 0 || !listing) {
+        abort();
+    }
+    note('b', 0, getpid(), 0, NULL, NULL, 0);
+    for (struct dirent *entry = readdir(listing); entry; entry = readdir(listing)) {
+        if (entry->d_name[0] != '.' && !is_index(entry->d_name)) {
+            note_file(entry->d_name);
+        }
+    }
+    closedir(listing);
+    note('e', 0, 0, 0, NULL, NULL, 0);
 }
 
 // The inode of a watched file, 0 for anything else. Under the lock.
@@ -194,6 +233,9 @@ static mode_t mode_of(int flags, va_list rest)
 {
     return flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
 }
+
+// What follows takes the place of libc's functions, whose headers name their parameters in libc's own way.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 
 #define OPEN(name)                                                                                                     \
     int name(const char *path, int flags, ...)                                                                         \
@@ -338,7 +380,7 @@ void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset
 
 static void note_socket(uint8_t kind, int fd, const struct iovec *parts, size_t count)
 {
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = {0};
     socklen_t peer_bytes = sizeof peer;
     struct stat found;
     int error = errno;
@@ -374,13 +416,13 @@ ssize_t recv(int fd, void *data, size_t len, int flags)
 
 ssize_t send(int fd, const void *data, size_t len, int flags)
 {
-    note_sent(fd, &(struct iovec){(void *)(uintptr_t)data, len}, 1);
+    note_sent(fd, &(struct iovec){unconst(data), len}, 1);
     return REAL(send)(fd, data, len, flags);
 }
 
 ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_bytes)
 {
-    note_sent(fd, &(struct iovec){(void *)(uintptr_t)data, len}, 1);
+    note_sent(fd, &(struct iovec){unconst(data), len}, 1);
     return REAL(sendto)(fd, data, len, flags, to, to_bytes);
 }
 
@@ -403,7 +445,7 @@ ssize_t write(int fd, const void *data, size_t len)
     int64_t offset = inode ? lseek64(fd, 0, SEEK_CUR) : 0;
     pthread_mutex_unlock(&lock);
     if (!inode) {
-        note_sent(fd, &(struct iovec){(void *)(uintptr_t)data, len}, 1);
+        note_sent(fd, &(struct iovec){unconst(data), len}, 1);
         return REAL(write)(fd, data, len);
     }
     pthread_mutex_lock(&lock);
@@ -416,3 +458,5 @@ ssize_t write(int fd, const void *data, size_t len)
     errno = error;
     return written;
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -16,6 +16,7 @@ import promises
 from workload import BUILD
 
 LOOK = os.path.join(BUILD, "journal-look")
+PROCESS_BOUND_MS = 500  # STORE_SYNC_MS of io/store.h (50), the sync itself, and a machine with much other work
 WAYS = ("none", "all", "data", "torn")
 
 Report = collections.namedtuple("Report", "prefixes images distinct damaged lost forgotten oldest_ms problems writes")

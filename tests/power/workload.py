@@ -27,9 +27,28 @@ class PowerSite(Site):
         self.config["journal"] = {"path": self.journal_path, "durability": durability}
         self.config["api"]["request_timeout_ms"] = 800
 
+        self.ended_executions = None
+
+    def recording(self):
+        """The environment that records a bridge."""
+        return {"LD_PRELOAD": RECORDER, "POWER_FOLDER": self.journal_folder, "POWER_TRACE": self.trace_path}
+
     def launch_bridge(self, wrapper=(), env=None):
-        recording = {"LD_PRELOAD": RECORDER, "POWER_FOLDER": self.journal_folder, "POWER_TRACE": self.trace_path}
-        super().launch_bridge(wrapper, {**recording, **(env or {})})
+        super().launch_bridge(wrapper, {**self.recording(), **(env or {})})
+
+    def launch_unrecorded(self, wrapper):
+        """Under a wrapper that records the bridge, but is not recorded itself."""
+        super().launch_bridge(wrapper)
+
+    def start_unrecorded(self, wrapper):
+        self.launch_unrecorded(wrapper)
+        self.wait_bridge_state("online")
+
+    def stop(self):
+        """As in Site, once; what the API has done is kept for those who come later."""
+        if self.api.process and self.api.process.alive:
+            self.ended_executions = self.api.executions()
+        super().stop()
 
     def restart(self, how):
         """how: kill or terminate."""

@@ -9,7 +9,6 @@ import pytest
 from harness import eventually
 
 READERS_MAX = 8
-FEED_BYTES = 262144
 
 
 def of(command):

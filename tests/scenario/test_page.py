@@ -10,7 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from harness import eventually
+from harness import eventually, free_port
+from harness.web import Web
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +134,21 @@ def test_a_lost_connection_is_told_and_found_again(site, browser):
     page.picture("lost")
     site.start_bridge()
     eventually(lambda: not page.find("#lost")[0].is_displayed(), "that it is found again", 20)
+    command = site.send("execute", {"templateContext": {}})
+    page.wait_text("#ended", command.request_id, "succeeded")
+    assert page.complaints() == []
+
+
+def test_with_a_token(site, browser):
+    """As a browser asks for it: any user, and the token as the password; the events come by the same."""
+    path = os.path.join(site.folder, "web-token")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("s3cret")
+    web = site.serve_web(f"0.0.0.0:{free_port()}", token_file=path)
+    site.start()
+    port = web.listen.rpartition(":")[2]
+    browser.driver.get(f"http://anybody:s3cret@127.0.0.1:{port}/healthz")
+    page = browser.open(Web(f"127.0.0.1:{port}"))
     command = site.send("execute", {"templateContext": {}})
     page.wait_text("#ended", command.request_id, "succeeded")
     assert page.complaints() == []

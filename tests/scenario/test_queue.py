@@ -99,6 +99,7 @@ def test_what_is_not_there(site):
 
 @pytest.mark.sanitizers
 def test_drop_of_one_that_was_not_sent(site):
+    site.config["api"]["retry"] = {"base_ms": 3600000, "max_ms": 3600000}  # it stays in its back-off
     gate = site.put_gate()
     site.start()
     gate.close()
@@ -178,6 +179,7 @@ def test_a_run_that_is_not_followed_any_more(site):
 
 @pytest.mark.sanitizers
 def test_drop_after_the_bridge(site):
+    site.config["api"]["retry"] = {"base_ms": 3600000, "max_ms": 3600000}  # it stays in its back-off
     gate = site.put_gate()
     site.start()
     gate.close()

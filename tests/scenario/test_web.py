@@ -50,8 +50,8 @@ def test_not_ready_while_the_api_is_held(site):
     site.send("get")
     answer = eventually(lambda: (a := web.get("/readyz")).status == 503 and a, "not ready")
     assert answer.text.startswith("calls of the API are held: ")
-    waiting = eventually(lambda: web.status()["waiting"], "a waiting command")
-    assert waiting[0]["reason"] == "calls of the API are held" and waiting[0]["action"] == "get"
+    eventually(lambda: [(command["action"], command["reason"]) for command in web.status()["waiting"]]
+               == [("get", "calls of the API are held")], "a command that waits, and why")
     samples = web.metrics()
     assert samples["jobbridge_api_holds_total", None] == 1
     assert 0 < samples["jobbridge_api_held_seconds", None] <= 60

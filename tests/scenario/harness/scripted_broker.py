@@ -5,6 +5,8 @@ For the cases in which a real broker can't be made to do the same thing each tim
 
 import json
 import socket
+import ssl
+import struct
 import threading
 
 from .ports import free_port
@@ -49,11 +51,16 @@ def _read_packet(connection):
 
 
 class ScriptedBroker:
-    def __init__(self):
+    def __init__(self, certificates=None):
         self.port = free_port()
-        self.uri = f"tcp://127.0.0.1:{self.port}"
+        self.uri = f"{'ssl' if certificates else 'tcp'}://127.0.0.1:{self.port}"
+        self._tls = None
+        if certificates:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificates.cert, certificates.key)
         self.refused = ()  # filters that may not be subscribed to
         self.session_present = False  # what the next CONNACK says
+        self.on_publish = "acknowledge"  # or "ignore", or "reset": what is done with a publication
         self.published = []  # (topic, payload) of the client, in order
         self.acknowledged = []  # packet ids
         self.subscriptions = 0
@@ -97,8 +104,10 @@ class ScriptedBroker:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._connection = connection
             try:
+                if self._tls:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                self._connection = connection
                 while self._answer(connection, *_read_packet(connection)):
                     pass
             except OSError:
@@ -116,6 +125,10 @@ class ScriptedBroker:
                 at = end + 1
             connection.sendall(_packet(SUBACK, 0, body[:2] + codes))
             self.subscriptions += 1
+        elif kind == PUBLISH and self.on_publish != "acknowledge":
+            if self.on_publish == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return False
         elif kind == PUBLISH:
             length = int.from_bytes(body[:2], "big")
             rest = 2 + length
