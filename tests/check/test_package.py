@@ -84,6 +84,23 @@ def test_its_configuration_lacks_only_the_token(package, tmp_path):
     assert run(str(tmp_path / "usr/bin/jobbridge"), "check", "-c", str(path)) == "ok\n"
 
 
+def test_the_container_has_what_the_package_needs():
+    """There is no engine here that could build it: at least its lists are those of the build and of the package."""
+    lines = text("deploy/container/Containerfile")
+    build, final = lines.split("\nFROM ")[1:]
+    needed = run("bash", "-c", '. deploy/lib.sh && echo "${NEEDED_TO_BUILD[@]}"').split()
+    assert "libcurl4-openssl-dev" in needed
+    assert [name for name in needed if name not in build.split() and name != "libcmocka-dev"] == []
+    assert "\nUSER jobbridge\n" in final and "VOLUME /var/lib/jobbridge" in final
+
+
+@pytest.mark.slow
+def test_the_container_has_the_libraries_of_the_package(package):
+    depends = re.findall(r"[a-z0-9.+-]+", re.sub(r"\(.*?\)", "", run("dpkg-deb", "-f", package, "Depends")))
+    final = text("deploy/container/Containerfile").split("\nFROM ")[2].split()
+    assert [name for name in depends if name not in (*final, "adduser", "libc6")] == []
+
+
 def test_its_scripts():
     scripts = [os.path.join("deploy", "debian", name) for name in ("postinst", "prerm", "postrm")]
     run("shellcheck", "--shell=sh", *scripts)
