@@ -25,7 +25,7 @@ static void put_id(struct bytes *out, struct span name)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
         bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-        bytes_add_char(out, fits ? c : '_');
+        bytes_add(out, fits ? &c : "_", 1);
         changed = changed || !fits;
     }
     if (changed) {
