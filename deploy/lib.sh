@@ -50,9 +50,9 @@ silence_services()
     local name
     for name in "$@"; do
         case $name in
-        mosquitto | prometheus)
+        mosquitto | prometheus | nginx-light)
             if is_installed "$name" && [ -d /run/systemd/system ]; then
-                as_root systemctl disable --now --quiet "$name.service" || true
+                as_root systemctl disable --now --quiet "${name%-light}.service" || true
             fi
             ;;
         esac

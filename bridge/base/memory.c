@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // See memory.h.
 #include "base/memory.h"
+#include <malloc.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#define TRIM_BYTES 524288 // of free memory at the heap's end before it goes back to the kernel
+#define PAD_BYTES  131072
+
+void memory_setup(void)
+{
+    // By default what a call of the API needs is given back at its end, and asked for again by the next.
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+    mallopt(M_TOP_PAD, PAD_BYTES);
+}
 
 void *memory_must(void *pointer)
 {

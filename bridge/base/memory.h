@@ -4,6 +4,8 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+// Once, at the start: how the heap grows and shrinks.
+void memory_setup(void);
 // Returns pointer, or ends the process with EX_OSERR when it is NULL.
 void *memory_must(void *pointer);
 // Ends the process when ok is false: for the sticky failure of a buffer whose bounds were checked before.

@@ -29,9 +29,10 @@ static void ring(void *context)
     (void)written;
 }
 
-static void take_message(void *context, const struct mqtt_message *arrived)
+static void take_message(void *context, const struct mqtt_message *arrived, struct mqtt_delivery *delivery)
 {
     struct cli_link *link = context;
+    (void)delivery;
     size_t topic_len = arrived->topic.len;
     pthread_mutex_lock(&link->lock);
     if (link->count < CLI_LINK_MESSAGES_MAX) {

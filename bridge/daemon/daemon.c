@@ -18,7 +18,9 @@
 void daemon_ring(void *context)
 {
     struct daemon *daemon = context;
-    http_wake(daemon->flow.http);
+    if (!atomic_exchange(&daemon->rung, true)) {
+        http_wake(daemon->flow.http);
+    }
 }
 
 void daemon_set_now(struct daemon *daemon)
@@ -42,6 +44,7 @@ static void take_arrivals(struct daemon *daemon)
 {
     struct intake_arrival arrivals[ARRIVALS_A_TURN];
     bool overflow = false;
+    intake_go_on(daemon->intake);
     size_t count = intake_take(daemon->intake, arrivals, ARRIVALS_A_TURN, &overflow);
     for (size_t i = 0; i < count; i++) {
         enum action action = arrivals[i].action;
@@ -85,10 +88,6 @@ static void check_health(struct daemon *daemon)
     }
     health_set(&daemon->health, HEALTH_API, gate_trouble(&daemon->gate));
     count_trouble(daemon, &counts);
-    if (counts.commits != daemon->commits_seen) {
-        daemon->commits_seen = counts.commits;
-        outbox_arrived(daemon->outbox);
-    }
 }
 
 static void publish_status(struct daemon *daemon)
@@ -143,10 +142,15 @@ static int64_t least(int64_t a, int64_t b)
 // One turn; ms until the next must come at the latest.
 static int64_t turn(struct daemon *daemon)
 {
+    struct store_counts counts;
     int64_t wait_ms = FLOW_TICK_MS;
     daemon_set_now(daemon);
+    atomic_store(&daemon->rung,
+                 false); // before anything is collected: who rings from here on is heard in the next turn
     daemon_collect_mqtt(daemon);
+    store_counts(daemon->store, &counts);
     store_collect(daemon->store);
+    outbox_arrived(daemon->outbox, counts.last_message); // of these, collecting may have left some out
     http_run(daemon->flow.http);
     if (daemon->gate.refused > 0 && daemon->flow.now_ms - daemon->token_read_ms >= DAEMON_TOKEN_REREAD_MS) {
         daemon_read_token(daemon);
@@ -157,7 +161,9 @@ static int64_t turn(struct daemon *daemon)
         // A lost answer comes first: when the API is just coming back, the one probe should clear up, not start anew.
         wait_ms = least(wait_ms, reconcile_turn(daemon->reconcile));
         wait_ms = least(wait_ms, follow_turn(daemon->follow));
+        store_reader_begin(daemon->flow.reader);
         wait_ms = least(wait_ms, dispatch_turn(daemon->dispatch));
+        store_reader_end(daemon->flow.reader);
         prune(daemon);
     }
     http_run(daemon->flow.http); // what was just begun leaves now
@@ -231,6 +237,7 @@ int daemon_run(const char *config_path, struct config *config)
 {
     struct daemon daemon = {.config_path = config_path, .config = config, .clock = clock_real(), .signal_fd = -1};
     log_setup(config->log_level, config->log_format);
+    memory_setup();
     random_seed_system(&daemon.random);
     daemon.signal_fd = service_signals();
     daemon_set_now(&daemon);

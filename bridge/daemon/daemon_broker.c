@@ -12,17 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void on_message(void *context, const struct mqtt_message *message)
+// Home Assistant has started, or ended.
+static void take_birth(struct daemon *daemon, const struct mqtt_message *message, struct mqtt_delivery *delivery)
+{
+    if (span_is(message->payload, "online")) {
+        atomic_store(&daemon->birth, true);
+        daemon_ring(daemon);
+    }
+    if (delivery) {
+        mqtt_settled(delivery); // there is nothing to keep: it will be told again
+        mqtt_acknowledge();
+    }
+}
+
+static void on_message(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery)
 {
     struct daemon *daemon = context;
     if (daemon->birth_topic && span_is(message->topic, daemon->birth_topic)) {
-        if (span_is(message->payload, "online")) {
-            atomic_store(&daemon->birth, true);
-            daemon_ring(daemon);
-        }
-        return;
-    }
-    if (intake_message(daemon->intake, message) == INTAKE_HELD) {
+        take_birth(daemon, message, delivery);
+    } else if (delivery) {
+        intake_begin(daemon->intake, message, delivery);
+    } else if (intake_message(daemon->intake, message) == INTAKE_HELD) {
         mqtt_hang_up();
     }
 }
@@ -55,7 +65,7 @@ static void on_online(void *context, bool session_present, const char *refused)
     health_connected(&daemon->health);
     filters_taken(&daemon->flow);
     announce_jobs(&daemon->flow, !session_present); // a broker that forgot the session may have forgotten these, too
-    outbox_arrived(daemon->outbox);
+    outbox_arrived(daemon->outbox, INT64_MAX);
     service_status("connected to the broker");
 }
 
@@ -128,6 +138,7 @@ enum status daemon_start_mqtt(struct daemon *daemon)
         .make_will = make_will,
         .next_epoch = next_epoch,
         .on_message = on_message,
+        .deliveries = true,
         .ring = daemon_ring,
         .context = daemon,
     };

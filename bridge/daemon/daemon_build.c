@@ -145,6 +145,19 @@ struct http_settings daemon_http_settings(const struct config *config)
                                   .max_connections = config->api.max_in_flight};
 }
 
+// The store's writer, after a commit: the messages that it took may be acknowledged.
+static void ring_committed(void *context)
+{
+    mqtt_acknowledge();
+    daemon_ring(context);
+}
+
+static void take_messages(void *context, struct store_message *messages)
+{
+    struct daemon *daemon = context;
+    outbox_take(daemon->outbox, messages);
+}
+
 static enum status open_store(struct daemon *daemon)
 {
     const struct config_journal *journal = &daemon->config->journal;
@@ -153,8 +166,9 @@ static enum status open_store(struct daemon *daemon)
                                       .max_commands = journal->max_commands,
                                       .max_dead = journal->max_dead,
                                       .clock = &daemon->clock,
-                                      .ring = daemon_ring,
+                                      .ring = ring_committed,
                                       .committed = on_committed,
+                                      .take_messages = take_messages,
                                       .ring_context = daemon};
     char *why = NULL;
     char *name = NULL;

@@ -44,13 +44,13 @@ struct daemon {
     bool was_held, was_open; // the API, for the count of each
     int64_t failures_seen;
     int signal_fd;
+    atomic_bool rung; // the bell was rung and not yet heard
     bool online;
     bool stopping;
     char *will_topic;
     char *birth_topic;           // of Home Assistant, NULL: none; only changes while there is no connection
     atomic_bool birth;           // it has started
     atomic_bool will_of_failure; // the will tells of a journal that cannot be written
-    int64_t commits_seen;
     int64_t prune_at_ms;
     int64_t prune_after_id;
     bool pruning;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See intake.h. Every message ends in exactly one of: a command in the journal, a rejection in the outbox, a dead
-// letter, or nothing at all when it is known already. Thread: the MQTT library's receive thread.
+// letter, or nothing at all when it is known already. Threads: the MQTT library's receive thread; for what was begun
+// and not waited for also the journal's writer (take_committed) and the loop (intake_go_on and what it calls).
 #include "flow/intake.h"
 #include "base/digest.h"
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include "rules/route.h"
 #include "rules/translate.h"
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,10 @@ struct intake {
     size_t arrival_count;
     bool overflow;
     struct intake_counts counts; // under lock
+    size_t committing;           // under lock: begun and not committed; they use the configuration
+    pthread_cond_t none_commits;
+    struct order *unfinished; // under lock: committed, but no new command came of them; in order
+    struct order **unfinished_last;
 };
 
 // One message on its way. Texts are borrowed from the message, the route or the structures below.
@@ -43,6 +49,12 @@ struct order {
     int64_t letter;   // the dead letter that is tried once more, 0: none
     const char *type; // of the rejection
     char why[TRANSLATE_MESSAGE_BYTES];
+    // Of one that nobody waits for:
+    struct order *next;
+    struct intake *intake;
+    struct mqtt_message kept;
+    struct mqtt_delivery *delivery;
+    struct store_request request;
 };
 
 struct intake *intake_create(const struct config *config, struct store *store, const struct clock *clock,
@@ -56,11 +68,28 @@ struct intake *intake_create(const struct config *config, struct store *store, c
     intake->ring_context = ring_context;
     pthread_mutex_init(&intake->busy, NULL);
     pthread_mutex_init(&intake->lock, NULL);
+    pthread_cond_init(&intake->none_commits, NULL);
+    intake->unfinished_last = &intake->unfinished;
     return intake;
+}
+
+static void free_order(struct order *order)
+{
+    store_command_free(&order->request.existing);
+    translate_free(&order->translation);
+    store_command_free(&order->command);
+    free(order);
 }
 
 void intake_free(struct intake *intake)
 {
+    while (intake->unfinished) {
+        struct order *next = intake->unfinished->next;
+        mqtt_abandoned(intake->unfinished->delivery);
+        free_order(intake->unfinished);
+        intake->unfinished = next;
+    }
+    pthread_cond_destroy(&intake->none_commits);
     pthread_mutex_destroy(&intake->busy);
     pthread_mutex_destroy(&intake->lock);
     free(intake);
@@ -340,7 +369,7 @@ static struct flow_tell telling(const struct intake *intake, const struct order 
 }
 
 // The rejection of a message that did not become a command.
-static enum intake_end submit_rejection(struct intake *intake, struct order *order)
+static struct store_change *make_rejection(const struct order *order)
 {
     struct store_change *change = memory_must(store_change_new());
     struct reply reply = {
@@ -368,7 +397,12 @@ static enum intake_end submit_rejection(struct intake *intake, struct order *ord
              LOG_TEXT("route", order->route->name), LOG_SPAN("topic", order->message->topic),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;
-    enum status rc = store_submit_wait(intake->store, change);
+    return change;
+}
+
+static enum intake_end submit_rejection(struct intake *intake, struct order *order)
+{
+    enum status rc = store_submit_wait(intake->store, make_rejection(order));
     if (rc != STATUS_OK) {
         return rc == STATUS_CONFLICT ? INTAKE_REPEATED : INTAKE_HELD; // a conflict: the letter has gone meanwhile
     }
@@ -408,14 +442,15 @@ static enum intake_end submit_deadletter(struct intake *intake, const struct ord
     return INTAKE_DEAD;
 }
 
-// The same request again: the stored answer, if there is one yet, to where this one wants it.
-static enum intake_end repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
+// The same request again: the stored answer to where this one wants it; NULL when there is none yet.
+static struct store_change *make_repetition(struct intake *intake, struct order *order,
+                                            const struct store_command *existing)
 {
     if (existing->done_ms == 0) {
         LOG_INFO("command repeated before its answer", LOG_INT("id", existing->id),
                  LOG_TEXT("request", existing->request_id), LOG_TEXT("job", existing->job));
         count(intake, &intake->counts.repeated);
-        return INTAKE_REPEATED;
+        return NULL;
     }
     struct store_change *change = memory_must(store_change_new());
     struct flow_tell tell = telling(intake, order);
@@ -430,18 +465,31 @@ static enum intake_end repeat_answer(struct intake *intake, struct order *order,
         flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
-    if (store_submit_wait(intake->store, change) != STATUS_OK) {
-        return INTAKE_HELD;
-    }
     LOG_INFO("command repeated", LOG_INT("id", existing->id), LOG_TEXT("request", existing->request_id),
              LOG_TEXT("job", existing->job));
-    count(intake, &intake->counts.repeated);
-    intake->ring(intake->ring_context);
+    return change;
+}
+
+static enum intake_end repeat_answer(struct intake *intake, struct order *order, const struct store_command *existing)
+{
+    struct store_change *change = make_repetition(intake, order, existing);
+    if (change && store_submit_wait(intake->store, change) != STATUS_OK) {
+        return INTAKE_HELD;
+    }
+    if (change) {
+        count(intake, &intake->counts.repeated);
+        intake->ring(intake->ring_context);
+    }
     return INTAKE_REPEATED;
 }
 
-static void tell_arrival(struct intake *intake, const struct order *order)
+// Whether it is the first that the loop has not seen.
+static bool note_arrival(struct intake *intake, const struct order *order)
 {
+    LOG_DEBUG("command in the journal", LOG_INT("id", order->command.id),
+              LOG_TEXT("request", order->command.request_id), LOG_TEXT("job", order->command.job),
+              LOG_TEXT("action", action_text(order->command.action)), LOG_TEXT("route", order->route->name),
+              LOG_SPAN("topic", order->message->topic));
     pthread_mutex_lock(&intake->lock);
     intake->counts.queued++;
     if (intake->arrival_count < INTAKE_ARRIVALS_MAX) {
@@ -452,9 +500,22 @@ static void tell_arrival(struct intake *intake, const struct order *order)
     }
     bool first = intake->arrival_count == 1 || intake->overflow;
     pthread_mutex_unlock(&intake->lock);
-    if (first) {
-        intake->ring(intake->ring_context);
+    return first;
+}
+
+static void refuse_known(struct order *order, enum store_intake_result result)
+{
+    if (result == STORE_CONFLICT) {
+        refuse(order, "Conflict", "requestId: it was used with another body before");
+    } else {
+        refuse(order, "JournalFull", "the journal holds as many unfinished commands as it may: try again later");
     }
+}
+
+static void note_redelivered(struct intake *intake, const struct order *order)
+{
+    LOG_INFO("message redelivered", LOG_SPAN("topic", order->message->topic));
+    count(intake, &intake->counts.redelivered);
 }
 
 static enum intake_end submit_command(struct intake *intake, struct order *order)
@@ -467,26 +528,20 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
         store_intake(intake->store, &order->command, order->message->duplicate, forget_before_ms, &existing);
     switch (result) {
     case STORE_NEW:
-        LOG_DEBUG("command in the journal", LOG_INT("id", order->command.id),
-                  LOG_TEXT("request", order->command.request_id), LOG_TEXT("job", order->command.job),
-                  LOG_TEXT("action", action_text(order->command.action)), LOG_TEXT("route", order->route->name),
-                  LOG_SPAN("topic", order->message->topic));
-        tell_arrival(intake, order);
+        if (note_arrival(intake, order)) {
+            intake->ring(intake->ring_context);
+        }
         break;
     case STORE_REPEAT:
         end = repeat_answer(intake, order, &existing);
         break;
     case STORE_CONFLICT:
-        refuse(order, "Conflict", "requestId: it was used with another body before");
-        end = submit_rejection(intake, order);
-        break;
     case STORE_JOURNAL_FULL:
-        refuse(order, "JournalFull", "the journal holds as many unfinished commands as it may: try again later");
+        refuse_known(order, result);
         end = submit_rejection(intake, order);
         break;
     case STORE_REDELIVERED:
-        LOG_INFO("message redelivered", LOG_SPAN("topic", order->message->topic));
-        count(intake, &intake->counts.redelivered);
+        note_redelivered(intake, order);
         end = INTAKE_REPEATED;
         break;
     case STORE_CLOSING:
@@ -496,6 +551,54 @@ static enum intake_end submit_command(struct intake *intake, struct order *order
     }
     store_command_free(&existing);
     return end;
+}
+
+// What was begun is committed. The writer's thread: nothing of this waits.
+static void take_committed(struct store_request *request)
+{
+    struct order *order = (struct order *)((char *)request - offsetof(struct order, request));
+    struct intake *intake = order->intake;
+    bool queued = request->result == STORE_NEW;
+    bool failed = request->result == STORE_FAILED;
+    if (queued) {
+        note_arrival(intake, order); // the store rings after its commit
+        mqtt_settled(order->delivery);
+    } else if (failed) {
+        mqtt_abandoned(order->delivery);
+    }
+    pthread_mutex_lock(&intake->lock);
+    intake->counts.received += !failed; // one that is held comes again
+    if (!queued && !failed) {
+        order->next = NULL;
+        *intake->unfinished_last = order;
+        intake->unfinished_last = &order->next;
+    }
+    intake->committing--;
+    pthread_cond_signal(&intake->none_commits);
+    pthread_mutex_unlock(&intake->lock);
+    if (queued || failed) {
+        free_order(order);
+    }
+}
+
+static enum intake_end begin_command(struct intake *intake, struct order *order)
+{
+    fill_command(order);
+    order->request =
+        (struct store_request){.command = &order->command,
+                               .redelivered = order->message->duplicate,
+                               .forget_before_ms = order->wall_ms - intake->config->journal.keep_done_s * 1000,
+                               .done = take_committed};
+    pthread_mutex_lock(&intake->lock);
+    intake->committing++;
+    pthread_mutex_unlock(&intake->lock);
+    if (store_intake_begin(intake->store, &order->request) == STATUS_OK) {
+        return INTAKE_BEGUN;
+    }
+    pthread_mutex_lock(&intake->lock);
+    intake->committing--;
+    pthread_mutex_unlock(&intake->lock);
+    return INTAKE_HELD;
 }
 
 static enum intake_end work_on(struct intake *intake, struct order *order)
@@ -510,7 +613,10 @@ static enum intake_end work_on(struct intake *intake, struct order *order)
         return submit_deadletter(intake, order, "the route's reply topics cannot be made of this topic");
     }
     order->command.correlation = (struct span){copy(order->message->correlation), order->message->correlation.len};
-    return valid ? submit_command(intake, order) : submit_rejection(intake, order);
+    if (!valid) {
+        return submit_rejection(intake, order);
+    }
+    return order->delivery ? begin_command(intake, order) : submit_command(intake, order);
 }
 
 static enum intake_end take(struct intake *intake, struct order *order)
@@ -532,6 +638,78 @@ enum intake_end intake_message(struct intake *intake, const struct mqtt_message 
         count(intake, &intake->counts.received); // one that is held comes again
     }
     return end;
+}
+
+void intake_begin(struct intake *intake, const struct mqtt_message *message, struct mqtt_delivery *delivery)
+{
+    struct order *order = memory_must(calloc(1, sizeof *order));
+    order->kept = *message;
+    order->message = &order->kept;
+    order->intake = intake;
+    order->delivery = delivery;
+    order->wall_ms = clock_wall_ms(intake->clock);
+    pthread_mutex_lock(&intake->busy);
+    enum intake_end end = work_on(intake, order);
+    pthread_mutex_unlock(&intake->busy);
+    if (end == INTAKE_BEGUN) {
+        return;
+    }
+    free_order(order);
+    if (end == INTAKE_HELD) {
+        mqtt_abandoned(delivery);
+    } else {
+        count(intake, &intake->counts.received);
+        mqtt_settled(delivery);
+        mqtt_acknowledge();
+    }
+}
+
+static void after_answer(struct store_change *change, void *context)
+{
+    struct order *order = context;
+    (void)change;
+    mqtt_settled(order->delivery);
+    mqtt_acknowledge();
+    free_order(order);
+}
+
+// The loop: it must not wait for the commit of the answer, so the message is settled after it.
+static void go_on(struct intake *intake, struct order *order)
+{
+    struct store_change *change = NULL;
+    if (order->request.result == STORE_REDELIVERED) {
+        note_redelivered(intake, order);
+    } else if (order->request.result == STORE_REPEAT) {
+        change = make_repetition(intake, order, &order->request.existing);
+        if (change) {
+            count(intake, &intake->counts.repeated);
+        }
+    } else {
+        refuse_known(order, order->request.result);
+        change = make_rejection(order);
+        count(intake, &intake->counts.rejected);
+    }
+    if (change) {
+        change->done = after_answer;
+        change->context = order;
+        store_submit(intake->store, change);
+    } else {
+        after_answer(NULL, order);
+    }
+}
+
+void intake_go_on(struct intake *intake)
+{
+    pthread_mutex_lock(&intake->lock);
+    struct order *order = intake->unfinished;
+    intake->unfinished = NULL;
+    intake->unfinished_last = &intake->unfinished;
+    pthread_mutex_unlock(&intake->lock);
+    while (order) {
+        struct order *next = order->next;
+        go_on(intake, order);
+        order = next;
+    }
 }
 
 enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter)
@@ -556,6 +734,12 @@ size_t intake_take(struct intake *intake, struct intake_arrival *arrivals, size_
 void intake_set_config(struct intake *intake, const struct config *config)
 {
     pthread_mutex_lock(&intake->busy);
+    pthread_mutex_lock(&intake->lock);
+    while (intake->committing > 0) {
+        pthread_cond_wait(&intake->none_commits, &intake->lock);
+    }
+    pthread_mutex_unlock(&intake->lock);
+    intake_go_on(intake); // by the configuration that they came under
     intake->config = config;
     pthread_mutex_lock(&intake->lock);
     intake->arrival_count = 0; // places in the old configuration

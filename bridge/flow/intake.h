@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a message to a committed command or a committed rejection. Runs on the MQTT library's receive thread, which
-// acknowledges the message when this returns: so it returns only when what it decided is in the journal.
+// From a message to a committed command or a committed rejection. Runs on the MQTT library's receive thread. Either it
+// waits until what it decided is in the journal, because the message is acknowledged when it returns; or, with a
+// delivery, it returns when the command is on its way there, and the message is settled after the commit.
 // Must never call the API or the broker.
 #ifndef FLOW_INTAKE_H
 #define FLOW_INTAKE_H
@@ -36,10 +37,16 @@ enum intake_end {
     INTAKE_REJECTED,
     INTAKE_DEAD, // nobody can answer it
     INTAKE_HELD, // nothing was committed (the journal cannot be written, or is closing): not to be acknowledged
+    INTAKE_BEGUN // it is known after the commit; only of intake_begin
 };
 
 // The receive thread.
 enum intake_end intake_message(struct intake *intake, const struct mqtt_message *message);
+// The same without waiting for the commit of a command: after it the delivery is settled, or abandoned where
+// intake_message would have returned INTAKE_HELD. The receive thread.
+void intake_begin(struct intake *intake, const struct mqtt_message *message, struct mqtt_delivery *delivery);
+// Goes on with those that were begun and turned out to be known, in conflict or too many. The loop, after each commit.
+void intake_go_on(struct intake *intake);
 // A dead letter once more, by the configuration of today: it goes in the commit of what becomes of it, so never twice.
 // When it stays dead, or was known already (INTAKE_REPEATED), it is left. Any thread but the loop.
 enum intake_end intake_again(struct intake *intake, const struct mqtt_message *message, int64_t letter);

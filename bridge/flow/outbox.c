@@ -18,6 +18,7 @@ struct outbox {
     struct flow *flow;
     struct mqtt *mqtt;
     struct store_message *window; // oldest first
+    struct store_message **window_last;
     size_t window_count;
     bool handed[OUTBOX_WINDOW]; // by place in the window
     int64_t loaded_id;
@@ -35,6 +36,7 @@ struct outbox *outbox_create(struct flow *flow, struct mqtt *mqtt)
     outbox->flow = flow;
     outbox->mqtt = mqtt;
     outbox->more = true;
+    outbox->window_last = &outbox->window;
     return outbox;
 }
 
@@ -56,6 +58,7 @@ static void drop_window(struct outbox *outbox)
         outbox->window = next;
     }
     outbox->window_count = 0;
+    outbox->window_last = &outbox->window;
 }
 
 void outbox_free(struct outbox *outbox)
@@ -82,9 +85,28 @@ enum status outbox_set_rates(struct outbox *outbox, struct ratelimit_spec per_to
     return ratelimit_init(&outbox->client_rate, per_client);
 }
 
-void outbox_arrived(struct outbox *outbox)
+void outbox_arrived(struct outbox *outbox, int64_t last_id)
 {
-    outbox->more = true;
+    outbox->more = outbox->more || last_id > outbox->loaded_id;
+}
+
+void outbox_take(struct outbox *outbox, struct store_message *messages)
+{
+    while (messages) {
+        struct store_message *message = messages;
+        messages = message->next;
+        // Ids have no gaps where all come here; one that is missing, or no room, and the journal is read instead.
+        if (!outbox->more && message->id == outbox->loaded_id + 1 && outbox->window_count < OUTBOX_WINDOW) {
+            message->next = NULL;
+            *outbox->window_last = message;
+            outbox->window_last = &message->next;
+            outbox->window_count++;
+            outbox->loaded_id = message->id;
+        } else {
+            outbox->more = outbox->more || message->id > outbox->loaded_id;
+            free(message);
+        }
+    }
 }
 
 void outbox_offline(struct outbox *outbox)
@@ -108,6 +130,7 @@ void outbox_published(struct outbox *outbox, int64_t id, const char *reason)
             LOG_ERROR("broker refuses a message for good", LOG_SPAN("topic", message->topic), LOG_TEXT("why", reason));
         }
         *at = message->next;
+        outbox->window_last = *at ? outbox->window_last : at;
         free(message);
         memmove(outbox->handed + place, outbox->handed + place + 1, OUTBOX_WINDOW - place - 1);
         outbox->handed[OUTBOX_WINDOW - 1] = false;
@@ -120,15 +143,12 @@ void outbox_published(struct outbox *outbox, int64_t id, const char *reason)
 
 static void refill(struct outbox *outbox)
 {
-    struct store_message **last = &outbox->window;
-    while (*last) {
-        last = &(*last)->next;
-    }
     size_t room = OUTBOX_WINDOW - outbox->window_count;
-    *last = store_next_messages(outbox->flow->reader, outbox->loaded_id, room);
+    *outbox->window_last = store_next_messages(outbox->flow->reader, outbox->loaded_id, room);
     size_t got = 0;
-    for (struct store_message *message = *last; message; message = message->next) {
+    for (struct store_message *message = *outbox->window_last; message; message = message->next) {
         outbox->loaded_id = message->id;
+        outbox->window_last = &message->next;
         outbox->window_count++;
         got++;
     }

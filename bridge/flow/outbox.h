@@ -17,7 +17,10 @@ struct outbox *outbox_create(struct flow *flow, struct mqtt *mqtt);
 void outbox_free(struct outbox *outbox);
 void outbox_set_mqtt(struct outbox *outbox, struct mqtt *mqtt);
 enum status outbox_set_rates(struct outbox *outbox, struct ratelimit_spec per_topic, struct ratelimit_spec per_client);
-void outbox_arrived(struct outbox *outbox); // the journal may have new rows
+// Rows with ids up to last_id are in the journal. Those that were not handed in are read from it.
+void outbox_arrived(struct outbox *outbox, int64_t last_id);
+// Messages that were just committed, in order; owned by the outbox from here on. Saves reading them from the journal.
+void outbox_take(struct outbox *outbox, struct store_message *messages);
 void outbox_offline(struct outbox *outbox); // what was handed over is to be handed over again
 // The broker has it; or has refused it for good (reason not "").
 void outbox_published(struct outbox *outbox, int64_t id, const char *reason);

@@ -55,7 +55,7 @@ const struct config_key config_keys[] = {
          "Version of MQTT: \"5\", \"3.1.1\", or \"auto\": 5, and 3.1.1 where the broker refuses it."),
     NUMBER("broker.keepalive_s", CORE(broker.keepalive_s), "30", 1, 65535,
            "Seconds of silence after which the connection is tested; shorter finds a dead link sooner and costs data."),
-    NUMBER("broker.receive_max", CORE(broker.receive_max), "1", 1, 65535,
+    NUMBER("broker.receive_max", CORE(broker.receive_max), "20", 1, 65535,
            "MQTT 5: commands that the broker may send ahead of our acknowledgement."),
     SWITCH("broker.clean_start", CORE(broker.clean_start), "false",
            "true: the broker forgets the session at each connect, and with it what came while the bridge was away."),

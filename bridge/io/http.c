@@ -254,6 +254,7 @@ static void set_options(const struct http *http, struct call *call)
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(bytes_text(&call->url), "https:", 6) == 0 ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->request_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L); // the least: made and freed with each call
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);

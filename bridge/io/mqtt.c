@@ -4,6 +4,7 @@
 // (run_link and what it calls).
 #include "base/log.h"
 #include "io/mqtt_fair.h"
+#include "io/mqtt_hold.h"
 #include "io/mqtt_internal.h"
 #include "rules/backoff.h"
 #include <stdio.h>
@@ -39,6 +40,7 @@ static void drop_outgoing(struct mqtt *mqtt)
 // Under the lock. Everything handed over is the outbox's again.
 static void forget_publications(struct mqtt *mqtt)
 {
+    mqtt_hold_lost();
     drop_outgoing(mqtt);
     mqtt->outstanding = 0;
     mqtt->unacknowledged = 0;
@@ -63,11 +65,17 @@ static struct ticket *take_ticket(struct mqtt *mqtt, int64_t id)
     abort();
 }
 
-// Under the lock, which is let go while Paho is called.
-static void send_waiting(struct mqtt *mqtt)
+static bool may_send(const struct mqtt *mqtt)
 {
-    while (mqtt->first && mqtt->with_paho < mqtt->window &&
-           (mqtt->phase == PHASE_ONLINE || mqtt->phase == PHASE_ENDING) && !(mqtt->happened & HAPPENED_LOST)) {
+    return mqtt->first && mqtt->with_paho < mqtt->window &&
+           (mqtt->phase == PHASE_ONLINE || mqtt->phase == PHASE_ENDING) && !(mqtt->happened & HAPPENED_LOST);
+}
+
+void mqtt_send_waiting(struct mqtt *mqtt)
+{
+    bool first = !mqtt->sending; // whoever sends goes on until there is nothing left; two would mix up the order
+    while (first && may_send(mqtt)) {
+        mqtt->sending = true;
         struct outgoing *outgoing = mqtt->first;
         mqtt->first = outgoing->next;
         if (!mqtt->first) {
@@ -83,8 +91,10 @@ static void send_waiting(struct mqtt *mqtt)
             // The connection is made again, and with it everything is sent again in its order.
             mqtt->happened |= HAPPENED_LOST;
             snprintf(mqtt->reason, sizeof mqtt->reason, "publishing failed (%d)", rc);
+            pthread_cond_signal(&mqtt->wake);
         }
     }
+    mqtt->sending = first ? false : mqtt->sending;
 }
 
 // Under the lock.
@@ -207,11 +217,13 @@ static void end_link(struct mqtt *mqtt)
     const struct clock *clock = mqtt->settings.clock;
     bool was_online = mqtt->phase == PHASE_ONLINE;
     mqtt->phase = PHASE_ENDING;
-    while (was_online && mqtt->unacknowledged > 0 && !(mqtt->happened & HAPPENED_LOST) &&
+    while (was_online && (mqtt->unacknowledged > 0 || mqtt_hold_count() > 0) && !(mqtt->happened & HAPPENED_LOST) &&
            clock_now_ms(clock) < mqtt->stop_by_ms) {
-        send_waiting(mqtt);
-        wait_for(mqtt, 100);
+        mqtt_send_waiting(mqtt);
+        mqtt_hold_flush();
+        wait_for(mqtt, mqtt->unacknowledged > 0 ? 100 : 5);
     }
+    mqtt_hold_lost();
     pthread_mutex_unlock(&mqtt->lock);
     int rc = mqtt_paho_disconnect(mqtt);
     pthread_mutex_lock(&mqtt->lock);
@@ -230,14 +242,13 @@ static void *run_link(void *context)
     struct mqtt *mqtt = context;
     pthread_mutex_lock(&mqtt->lock);
     while (!mqtt->stopping) {
-        send_waiting(mqtt);
+        mqtt_send_waiting(mqtt);
         watch_acknowledgements(mqtt);
         bool moved = move_on(mqtt);
         if (mqtt->tell_online || mqtt->tell_offline) {
             ring(mqtt);
         }
-        if (!moved && !mqtt->stopping && !mqtt->happened &&
-            !(mqtt->first && mqtt->with_paho < mqtt->window && mqtt->phase == PHASE_ONLINE)) {
+        if (!moved && !mqtt->stopping && !mqtt->happened && !(may_send(mqtt) && !mqtt->sending)) {
             int64_t now_ms = clock_now_ms(mqtt->settings.clock);
             wait_for(mqtt,
                      mqtt->phase == PHASE_WAITING && mqtt->next_try_ms > now_ms ? mqtt->next_try_ms - now_ms : 1000);

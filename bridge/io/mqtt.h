@@ -2,7 +2,8 @@
 // The broker, through Paho's asynchronous client: one connection that is made again for ever with jittered back-off,
 // subscriptions with QoS 1, and a bounded window of QoS 1 publications.
 //
-// Threads: on_message runs on Paho's receive thread and may take as long as the disk does: the PUBACK goes out when it
+// Threads: on_message runs on Paho's receive thread. It gets a delivery where acknowledgements can be kept back (see
+// mqtt_hold.h) and may then return at once; else it may take as long as the disk does: the PUBACK goes out when it
 // returns. Everything that could wait for Paho's lock is done by a thread of this module, so the loop never does.
 // What happened is collected by the loop with mqtt_collect.
 //
@@ -22,10 +23,11 @@
 #define MQTT_PACKET_MAX_BYTES  2097152 // longer ones a broker (MQTT 5) does not send us
 
 struct mqtt;
+struct mqtt_delivery; // a message whose acknowledgement waits for mqtt_settled
 
 enum mqtt_version { MQTT_VERSION_AUTO, MQTT_VERSION_5, MQTT_VERSION_311 };
 
-// A message that came in; everything is borrowed until on_message returns.
+// A message that came in; everything is borrowed until on_message returns or, with a delivery, until mqtt_settled.
 struct mqtt_message {
     struct span topic;
     struct span payload;
@@ -47,6 +49,7 @@ struct mqtt_settings {
     int64_t keepalive_s;
     int64_t receive_max; // MQTT 5: messages that the broker may send ahead of our acknowledgement
     bool clean_start;
+    bool deliveries; // on_message takes them; else it always gets NULL
     int64_t session_expiry_s;
     int64_t reconnect_min_ms;
     int64_t reconnect_max_ms;
@@ -63,7 +66,8 @@ struct mqtt_settings {
     void (*make_will)(void *context, struct bytes *payload); // this module's thread, at every connect
     // The library's receive thread, at every CONNACK and before the messages behind it; may wait for the disk.
     int64_t (*next_epoch)(void *context, bool new_session); // NULL: nobody asks for epochs
-    void (*on_message)(void *context, const struct mqtt_message *message);
+    // delivery NULL: what becomes of the message must be in the journal when this returns.
+    void (*on_message)(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery);
     void (*ring)(void *context); // any thread: there is something for mqtt_collect
     void *context;
 };
@@ -96,6 +100,12 @@ size_t mqtt_room(struct mqtt *mqtt); // publications that the window still takes
 // Calls back for what happened since the last time. on_offline means that all that was handed over and not reported is
 // not acknowledged. The loop.
 void mqtt_collect(struct mqtt *mqtt, const struct mqtt_events *events);
+// What became of the message is in the journal: it may be acknowledged. Frees delivery and message. Any thread.
+void mqtt_settled(struct mqtt_delivery *delivery);
+// Nothing was committed, and nothing will be: ends the connection and frees; the broker sends it again. Any thread.
+void mqtt_abandoned(struct mqtt_delivery *delivery);
+// Sends the acknowledgements of what was settled; once for several. Any thread.
+void mqtt_acknowledge(void);
 // Makes the connection anew, at once: for a will that is not true any more, or a cause of failure that is over.
 void mqtt_renew(struct mqtt *mqtt);
 // Within on_message: the message must not be acknowledged. The library would do so whatever is returned to it, so the

@@ -8,6 +8,8 @@
 // held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
 #include "io/mqtt_fair.h"
 #include "io/mqtt_write.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,30 +17,30 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define FAIR_HELD_MIN_NS  1000000 // shorter callbacks leave enough room by themselves
-#define FAIR_PAUSE_PART   5       // the pause is this part of the time that the lock was held
+#define FAIR_HELD_MIN_NS  500000 // of the lock, by all callbacks since the last pause
+#define FAIR_PAUSE_PART   5      // the pause is this part of the time that the lock was held
 #define FAIR_PAUSE_MAX_NS 4000000
 #define FAIR_FDS_MAX      4 // connections of a process: one, and for a moment the one before
+
 static atomic_long waiting;
-static _Thread_local int64_t pause_ns;           // set by the receive thread for its own next poll
-static _Thread_local int read_fds[FAIR_FDS_MAX]; // what this thread polled last for reading: its connections
+static _Thread_local int64_t held_since_pause_ns; // set by the receive thread for its own next poll
+static _Thread_local bool connected;              // the same
+static _Thread_local int read_fds[FAIR_FDS_MAX];  // what this thread polled last for reading: its connections
 static _Thread_local size_t read_count;
-static _Thread_local bool connected; // a connection has come about since
 
 void mqtt_fair_held(int64_t held_ns)
 {
-    int64_t pause = held_ns / FAIR_PAUSE_PART;
-    pause_ns = held_ns < FAIR_HELD_MIN_NS ? 0 : pause < FAIR_PAUSE_MAX_NS ? pause : FAIR_PAUSE_MAX_NS;
-}
-
-void mqtt_fair_waiting(long publications)
-{
-    atomic_store_explicit(&waiting, publications, memory_order_relaxed);
+    held_since_pause_ns += held_ns;
 }
 
 void mqtt_fair_connected(void)
 {
     connected = true;
+}
+
+void mqtt_fair_waiting(long publications)
+{
+    atomic_store_explicit(&waiting, publications, memory_order_relaxed);
 }
 
 void mqtt_fair_hang_up(void)
@@ -57,8 +59,12 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
         }
     }
     if (connected && read_count > 0) {
+        int newest = read_fds[read_count - 1];
         connected = false;
-        mqtt_write_connected(read_fds[read_count - 1]); // the newest is the last
+        mqtt_write_connected(newest);
+        // Each packet leaves at once. Paho writes a packet a call and leaves Nagle's algorithm on: the second of two
+        // small packets would wait for the broker's delayed acknowledgement of the first, 40 ms.
+        setsockopt(newest, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     }
 }
 
@@ -66,12 +72,12 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
 int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
     // The library polls twice a turn: for writing with no timeout (while it holds its socket lock), then for reading.
-    if (pause_ns > 0 && timeout > 0) {
-        struct timespec pause = {0, pause_ns};
-        pause_ns = 0;
+    if (held_since_pause_ns >= FAIR_HELD_MIN_NS && timeout > 0) {
         if (atomic_load_explicit(&waiting, memory_order_relaxed) > 0) {
-            nanosleep(&pause, NULL);
+            int64_t pause_ns = held_since_pause_ns / FAIR_PAUSE_PART;
+            nanosleep(&(struct timespec){0, pause_ns < FAIR_PAUSE_MAX_NS ? pause_ns : FAIR_PAUSE_MAX_NS}, NULL);
         }
+        held_since_pause_ns = 0;
     }
     struct timespec until = {timeout / 1000, (long)(timeout % 1000) * 1000000};
     int ready = ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);

@@ -21,6 +21,13 @@ enum phase {
 
 enum happening { HAPPENED_CONNECTED = 1, HAPPENED_SUBSCRIBED = 2, HAPPENED_LOST = 4, HAPPENED_DISCONNECTED = 8 };
 
+struct mqtt_delivery {
+    uint64_t hold; // its number among the acknowledgements that are kept back
+    size_t bytes;
+    MQTTAsync_message *arrived;
+    char *topic;
+};
+
 struct outgoing {
     struct outgoing *next;
     int64_t id;
@@ -77,6 +84,7 @@ struct mqtt {
     size_t unacknowledged;
     int64_t progress_ms; // when the broker acknowledged last, or when there was nothing for it to acknowledge
     size_t with_paho;    // of these, no longer in the list
+    bool sending;        // a thread is in mqtt_send_waiting
     struct ticket tickets[MQTT_WINDOW];
     size_t next_ticket;
     struct published published[MQTT_WINDOW];
@@ -84,6 +92,13 @@ struct mqtt {
     bool tell_online, tell_offline; // for mqtt_collect
     char tell_reason[MQTT_REASON_BYTES];
 };
+
+#define MQTT_RING_AT 32 // published ones that are worth waking the loop for while more are outstanding
+
+// mqtt.c. Under the lock, which is let go while Paho is called: hands over what waits, as far as the window allows.
+// This module's thread, and Paho's receive thread in a callback, which has Paho's lock already and need not wait for
+// it.
+void mqtt_send_waiting(struct mqtt *mqtt);
 
 // mqtt_paho.c. This module's thread, without the lock; results are MQTTASYNC_SUCCESS or another code of the library.
 bool mqtt_paho_create(struct mqtt *mqtt); // in place of the client before

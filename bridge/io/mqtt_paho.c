@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/mqtt_fair.h"
+#include "io/mqtt_hold.h"
 #include "io/mqtt_internal.h"
 #include "io/mqtt_write.h"
 #include <stdio.h>
@@ -36,8 +37,8 @@ static void lose(struct mqtt *mqtt, const char *reason)
 
 static void take_connected(struct mqtt *mqtt, int session_present, size_t window)
 {
+    mqtt_fair_connected();
     if (mqtt->settings.next_epoch) {
-        mqtt_fair_connected();
         mqtt->epoch = mqtt->settings.next_epoch(mqtt->settings.context, !session_present);
     }
     pthread_mutex_lock(&mqtt->lock);
@@ -190,10 +191,13 @@ static void note_published(struct ticket *ticket, const char *reason)
     }
     ticket->id = 0;
     mqtt_fair_waiting((long)mqtt->unacknowledged);
-    pthread_cond_signal(&mqtt->wake);
-    bool first = mqtt->published_count == 1;
+    mqtt_send_waiting(mqtt);
+    if (mqtt->phase == PHASE_ENDING) {
+        pthread_cond_signal(&mqtt->wake);
+    }
+    bool worth_telling = mqtt->unacknowledged == 0 || mqtt->published_count % MQTT_RING_AT == 0;
     pthread_mutex_unlock(&mqtt->lock);
-    if (first) {
+    if (worth_telling) {
         ring(mqtt);
     }
 }
@@ -253,6 +257,45 @@ static int64_t monotonic_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static void end_delivery(struct mqtt_delivery *delivery)
+{
+    MQTTAsync_freeMessage(&delivery->arrived); // takes no lock of Paho's but its heap's
+    MQTTAsync_free(delivery->topic);
+    free(delivery);
+}
+
+void mqtt_settled(struct mqtt_delivery *delivery)
+{
+    mqtt_hold_settle(delivery->hold, delivery->bytes);
+    end_delivery(delivery);
+}
+
+void mqtt_abandoned(struct mqtt_delivery *delivery)
+{
+    mqtt_hold_hang_up(delivery->hold);
+    end_delivery(delivery);
+}
+
+void mqtt_acknowledge(void)
+{
+    mqtt_hold_flush();
+}
+
+// NULL: its PUBACK goes out when the callback returns.
+static struct mqtt_delivery *begin_delivery(const struct mqtt *mqtt, MQTTAsync_message *arrived, char *topic,
+                                            int packet_id)
+{
+    struct mqtt_delivery *delivery = mqtt->settings.deliveries ? malloc(sizeof *delivery) : NULL;
+    size_t bytes = (size_t)arrived->payloadlen;
+    uint64_t hold = delivery ? mqtt_hold_begin(packet_id, bytes) : 0;
+    if (hold == 0) {
+        free(delivery);
+        return NULL;
+    }
+    *delivery = (struct mqtt_delivery){.hold = hold, .bytes = bytes, .arrived = arrived, .topic = topic};
+    return delivery;
+}
+
 static int take_message(void *context, char *topic, int topic_len, MQTTAsync_message *arrived)
 {
     struct mqtt *mqtt = context;
@@ -266,9 +309,15 @@ static int take_message(void *context, char *topic, int topic_len, MQTTAsync_mes
         .epoch = mqtt->epoch,
     };
     read_properties(&arrived->properties, &message);
-    mqtt->settings.on_message(mqtt->settings.context, &message);
-    MQTTAsync_freeMessage(&arrived);
-    MQTTAsync_free(topic);
+    struct mqtt_delivery *delivery = begin_delivery(mqtt, arrived, topic, message.packet_id);
+    mqtt->settings.on_message(mqtt->settings.context, &message, delivery);
+    if (!delivery) {
+        MQTTAsync_freeMessage(&arrived);
+        MQTTAsync_free(topic);
+    }
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt_send_waiting(mqtt);
+    pthread_mutex_unlock(&mqtt->lock);
     mqtt_fair_held(monotonic_ns() - began_ns);
     return 1;
 }
@@ -300,6 +349,7 @@ bool mqtt_paho_create(struct mqtt *mqtt)
     if (mqtt->client) {
         MQTTAsync_destroy(&mqtt->client);
     }
+    mqtt_hold_renew();
     mqtt->client = client;
     mqtt->version_5 = version_5;
     return true;
@@ -483,4 +533,5 @@ void mqtt_paho_destroy(struct mqtt *mqtt)
     if (mqtt->client) {
         MQTTAsync_destroy(&mqtt->client);
     }
+    mqtt_hold_renew();
 }

@@ -35,9 +35,7 @@ void mqtt_write_disconnected(void)
     atomic_store(&connection, -1);
 }
 
-// The names and parameters are those of the libraries, so that Paho's calls arrive here.
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
+ssize_t mqtt_write_parts(int fd, const struct iovec *parts, int count)
 {
     static _Atomic(writev_function) known;
     writev_function real = atomic_load_explicit(&known, memory_order_relaxed);
@@ -56,6 +54,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     return written;
 }
 
+// Name and parameters are the library's, so that Paho's calls arrive here. Its writev() is in mqtt_hold.c.
 int SSL_write(void *ssl, const void *data, int len)
 {
     static _Atomic(ssl_write_function) known;

@@ -25,6 +25,7 @@ struct work {
     struct store_change *change;
     struct store_command *command;
     struct store_command *existing;
+    struct store_request *request; // of an intake that nobody waits for
     struct store_intake_limits limits;
     int64_t session; // its first epoch, 0: none
     bool waited;     // somebody waits for `ended`; the work lies on his stack
@@ -61,6 +62,7 @@ struct store {
     struct tally tally;         // under the lock
     int64_t open;               // the writer's, copied into counts
     int64_t outbox;
+    int64_t last_message;
     char failure[128];         // under the lock
     int64_t failing_since_ms;  // the writer's, 0: commits do not fail
     int64_t unsynced_since_ms; // the writer's, 0: all is synced
@@ -147,7 +149,8 @@ static void apply_work(struct store *store, struct work *work, int64_t *next_id)
 
 static int run_transaction(struct store *store, struct work *batch, int64_t *next_id)
 {
-    store->db.rc = store_db_exec(&store->db, "BEGIN IMMEDIATE");
+    store->db.rc = SQLITE_OK;
+    store->db.rc = store_apply_begin(&store->db);
     *next_id = store->next_id;
     for (struct work *work = batch; work && store->db.rc == SQLITE_OK; work = work->next) {
         if (work->existing && work->existing->id != 0) {
@@ -163,7 +166,7 @@ static int run_transaction(struct store *store, struct work *batch, int64_t *nex
         store->db.rc = store_db_exec(&store->db, "INSERT OR REPLACE INTO meta(key, value) VALUES('probe', '')");
     }
     if (store->db.rc == SQLITE_OK) {
-        store->db.rc = store_db_exec(&store->db, "COMMIT");
+        store->db.rc = store_apply_commit(&store->db);
     }
     int rc = store->db.rc;
     if (rc != SQLITE_OK) {
@@ -207,6 +210,9 @@ static void count_change(struct store *store, const struct store_change *change)
     if (!change->applied) {
         return;
     }
+    for (const struct store_message *message = change->messages; message; message = message->next) {
+        store->last_message = message->id > store->last_message ? message->id : store->last_message;
+    }
     tally_change(&store->tally, change);
     if (change->insert) {
         store->open += is_open(change->insert->state);
@@ -226,6 +232,10 @@ static bool finish_work(struct store *store, struct work *work)
         store->open++;
         tally_received(&store->tally, work->command->action);
     }
+    if (work->request) {
+        work->request->result = work->result;
+        return true;
+    }
     if (work->waited || !work->change) {
         work->ended = true; // the work is gone once the lock is free
         return false;
@@ -240,21 +250,35 @@ static bool finish_work(struct store *store, struct work *work)
 static void finish_batch(struct store *store, struct work *batch, int64_t next_id)
 {
     bool ring = false;
+    struct work *told = NULL; // intakes, told without the lock
+    struct work **last = &told;
     pthread_mutex_lock(&store->lock);
     store->next_id = next_id;
     while (batch) {
         struct work *next = batch->next;
+        if (batch->request) {
+            *last = batch;
+            last = &batch->next;
+        }
         ring = finish_work(store, batch) || ring;
         batch = next;
     }
+    *last = NULL;
     store->counts.open = store->open;
     store->counts.outbox = store->outbox;
+    store->counts.last_message = store->last_message;
     store->counts.commits++;
     store->counts.syncs += store->settings.power;
     store->counts.failing = false;
     store->failure[0] = '\0';
     pthread_cond_broadcast(&store->committed);
     pthread_mutex_unlock(&store->lock);
+    while (told) {
+        struct work *next = told->next;
+        told->request->done(told->request);
+        free(told);
+        told = next;
+    }
     if (ring && store->settings.ring) {
         store->settings.ring(store->settings.ring_context);
     }
@@ -301,7 +325,12 @@ static struct work **give_up_waited(struct work **at)
 {
     while (*at) {
         struct work *work = *at;
-        if (work->waited && work->session == 0) {
+        if (work->request) {
+            *at = work->next;
+            work->request->result = STORE_FAILED;
+            work->request->done(work->request);
+            free(work);
+        } else if (work->waited && work->session == 0) {
             *at = work->next;
             work->given_up = true;
             work->ended = true;
@@ -621,6 +650,31 @@ enum store_intake_result store_intake(struct store *store, struct store_command 
     return rc == STATUS_OK ? work.result : rc == STATUS_IO ? STORE_FAILED : STORE_CLOSING;
 }
 
+enum status store_intake_begin(struct store *store, struct store_request *request)
+{
+    struct work *work = calloc(1, sizeof *work);
+    if (!work) {
+        abort(); // as in store_submit
+    }
+    request->existing = (struct store_command){0};
+    request->command->state = COMMAND_READY;
+    work->command = request->command;
+    work->existing = &request->existing;
+    work->request = request;
+    work->limits = (struct store_intake_limits){.forget_before_ms = request->forget_before_ms,
+                                                .redelivered = request->redelivered};
+    pthread_mutex_lock(&store->lock);
+    bool taken = !store->closing;
+    if (taken) {
+        queue_work(store, work, false);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (!taken) {
+        free(work);
+    }
+    return taken ? STATUS_OK : STATUS_CLOSED;
+}
+
 enum status store_submit_wait(struct store *store, struct store_change *change)
 {
     struct work work = {.change = change, .waited = true};
@@ -656,6 +710,10 @@ void store_collect(struct store *store)
         }
         if (change->done) {
             change->done(change, change->context);
+        }
+        if (change->messages && change->applied && store->settings.take_messages) {
+            store->settings.take_messages(store->settings.ring_context, change->messages);
+            change->messages = NULL;
         }
         store_change_free(change);
         change = next;

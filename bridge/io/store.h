@@ -144,7 +144,10 @@ struct store_settings {
     void (*ring)(void *context); // any thread: there is something for store_collect
     // store_collect, for every change that was committed, before its own done; NULL: nobody wants to know.
     void (*committed)(void *context, const struct store_change *change);
-    void *ring_context; // of both
+    // store_collect, after done: the messages of the change, with their ids, in order; the receiver frees each. NULL:
+    // nobody wants them. Those of changes that somebody waited for do not come here.
+    void (*take_messages)(void *context, struct store_message *messages);
+    void *ring_context; // of all three
 };
 
 // Opens or creates the journal, takes its lock, migrates, recovers (what was RETRY_WAIT is READY again, a SENT execute
@@ -183,6 +186,18 @@ enum store_intake_result {
 // the loop. existing must be freed by the caller with store_command_free.
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
                                       int64_t forget_before_ms, struct store_command *existing);
+// The same without waiting: done is called on the writer's thread after the commit, or with STORE_FAILED, and must
+// neither wait nor call the store. settings.ring
+// follows when all of a commit were told. Everything is the caller's, and must stay until done.
+struct store_request {
+    struct store_command *command;
+    struct store_command existing; // the caller's to free, after done
+    bool redelivered;
+    int64_t forget_before_ms;
+    enum store_intake_result result;
+    void (*done)(struct store_request *request);
+};
+enum status store_intake_begin(struct store *store, struct store_request *request); // STATUS_CLOSED: not taken
 // Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed;
 // STATUS_IO: the journal cannot be written, for STORE_PATIENCE_MS now; STATUS_CONFLICT: the row was not what the change
 // expects, and was left alone.
@@ -198,9 +213,10 @@ struct store_counts {
     int64_t open;   // commands not final, runs being followed included
     int64_t outbox; // messages not yet acknowledged
     int64_t commits;
-    int64_t syncs;    // of the log; what checkpoints sync is not counted
-    int64_t failures; // of commits
-    bool failing;     // the last commit failed and is being repeated
+    int64_t last_message; // the greatest id of a message of this process, 0: none yet
+    int64_t syncs;        // of the log; what checkpoints sync is not counted
+    int64_t failures;     // of commits
+    bool failing;         // the last commit failed and is being repeated
 };
 void store_counts(struct store *store, struct store_counts *counts); // any thread
 void store_tally(struct store *store, struct tally *tally);          // any thread
@@ -220,6 +236,9 @@ void store_reader_close(struct store_reader *reader);
 // From now on a reading that fails ends the process at once, with EX_IOERR or EX_OSERR: for the loop, which would else
 // take what it could not read for what is not there. A restart continues from the journal.
 void store_reader_must(struct store_reader *reader);
+// All reading between the two sees the journal as it was at the first of it, and takes SQLite's locks once.
+void store_reader_begin(struct store_reader *reader);
+void store_reader_end(struct store_reader *reader);
 const char *store_reader_instance(const struct store_reader *reader);
 
 struct store_ref {

@@ -54,6 +54,8 @@ struct store_intake_limits {
     bool redelivered;
     bool full; // no new command
 };
+int store_apply_begin(struct store_db *db); // SQLite result codes
+int store_apply_commit(struct store_db *db);
 enum store_intake_result store_apply_intake(struct store_db *db, struct store_command *command,
                                             const struct store_intake_limits *limits, int64_t next_id,
                                             struct store_command *existing);

@@ -33,9 +33,13 @@ enum read_statement {
     READ_TARGETS,
     READ_COUNT_TARGET,
     READ_NOTE,
+    READ_BEGIN,
+    READ_END,
 };
 
 static const char *const texts[] = {
+    [READ_BEGIN] = "BEGIN",
+    [READ_END] = "COMMIT",
     [READ_LOAD] = "SELECT " STORE_COLUMNS " FROM commands WHERE id = ?",
     [READ_LIST] = "SELECT id, action, expires_ms FROM commands WHERE state < 6 AND state = ? AND job = ? AND id > ?"
                   " ORDER BY id LIMIT ?",
@@ -101,6 +105,25 @@ void store_reader_close(struct store_reader *reader)
     if (reader) {
         store_db_close(&reader->db);
         free(reader);
+    }
+}
+
+void store_reader_begin(struct store_reader *reader)
+{
+    sqlite3_stmt *statement = store_db_statement(&reader->db, READ_BEGIN);
+    if (statement) {
+        sqlite3_step(statement); // where it fails each reading is a transaction of its own
+        sqlite3_reset(statement);
+    }
+}
+
+void store_reader_end(struct store_reader *reader)
+{
+    sqlite3_stmt *statement =
+        sqlite3_get_autocommit(reader->db.handle) ? NULL : store_db_statement(&reader->db, READ_END);
+    if (statement) {
+        sqlite3_step(statement);
+        sqlite3_reset(statement);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "io/store_internal.h"
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,15 @@ static enum status fail_open(struct store_db *db, char **why, const char *what, 
     return store_result_corrupt(rc) ? STATUS_INVALID : STATUS_IO;
 }
 
+static void configure_sqlite(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // statistics that nobody reads, with a mutex around each allocation
+}
+
 enum status store_db_open(struct store_db *db, const char *path, bool writer, char **why)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_sqlite); // before the first connection of the process
     *why = NULL;
     int flags = writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
     // Each connection has one thread, so SQLite's own mutexes would only cost.

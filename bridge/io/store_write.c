@@ -29,11 +29,15 @@ enum write_statement {
     WRITE_DEAD_ADD,
     WRITE_DEAD_KEEP_LAST,
     WRITE_DEAD_TRIM,
+    WRITE_BEGIN,
+    WRITE_COMMIT,
     WRITE_DEAD_REMOVE,
     WRITE_DEAD_PRUNE,
 };
 
 const char *const store_write_texts[] = {
+    [WRITE_BEGIN] = "BEGIN IMMEDIATE",
+    [WRITE_COMMIT] = "COMMIT",
     [WRITE_INSERT] = "INSERT INTO commands(" STORE_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
                      "?,?,?,?,?,?,?,?,?,?,?)",
     [WRITE_FIND_REQUEST] = "SELECT " STORE_COLUMNS " FROM commands WHERE scope = ? AND request_id = ?"
@@ -74,6 +78,26 @@ const char *const store_write_texts[] = {
     [WRITE_DEAD_REMOVE] = "DELETE FROM deadletters WHERE id = ?",
     [WRITE_DEAD_PRUNE] = "DELETE FROM deadletters WHERE at_ms < ?",
 };
+
+static int run_plain(struct store_db *db, int index)
+{
+    sqlite3_stmt *statement = store_db_statement(db, index);
+    int rc = statement ? sqlite3_step(statement) : db->rc;
+    if (statement) {
+        sqlite3_reset(statement);
+    }
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int store_apply_begin(struct store_db *db)
+{
+    return run_plain(db, WRITE_BEGIN);
+}
+
+int store_apply_commit(struct store_db *db)
+{
+    return run_plain(db, WRITE_COMMIT);
+}
 
 static void forget_request(struct store_db *db, int64_t id)
 {

@@ -6,7 +6,8 @@ import os
 import subprocess
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-NOT_OURS = ("LICENSE", "build/", ".git/", "tests/fuzz/corpus/")
+# The plot is made by tests/bench, the lock file by npm, the flow by Node-RED.
+NOT_OURS = ("LICENSE", "build/", ".git/", "tests/fuzz/corpus/", "tests/bench/bench.svg", "tests/bench/node-red/")
 
 
 def _walk():

@@ -14,7 +14,7 @@ static void test_defaults_broker(void **state)
     assert_string_equal(broker->password_file, "");
     assert_int_equal(broker->protocol, CONFIG_PROTOCOL_AUTO);
     assert_int_equal(broker->keepalive_s, 30);
-    assert_int_equal(broker->receive_max, 1);
+    assert_int_equal(broker->receive_max, 20);
     assert_false(broker->clean_start);
     assert_int_equal(broker->session_expiry_s, 604800);
     assert_true(broker->retain);
