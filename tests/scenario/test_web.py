@@ -63,9 +63,12 @@ def test_not_ready_while_the_journal_cannot_be_written(site):
     site.start_around()
     site.start_bridge(wrapper=["strace", "-f", "-qq", "--seccomp-bpf", "-o", site.folder + "/strace.log", "-e",
                                "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=30+"])
-    for _ in range(30):
-        site.send("execute", wait=False)
-    answer = eventually(lambda: (a := web.get("/readyz")).status == 503 and a, "not ready")
+
+    def not_ready():
+        site.send("execute", wait=False)  # how many share a sync is not known
+        answer = web.get("/readyz")
+        return answer.status == 503 and answer
+    answer = eventually(not_ready, "not ready")
     assert "the journal cannot be written: " in answer.text
     samples = web.metrics()
     assert samples["jobbridge_journal_writable", None] == 0
