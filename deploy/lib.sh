@@ -93,3 +93,20 @@ build_preset()
         return 1
     fi
 }
+
+# make_package BUILD FOLDER: a Debian package of what BUILD installs, in FOLDER; its name in $package.
+make_package()
+{
+    local log=$2/cpack.log found
+    mkdir -p "$2"
+    rm -f "$2"/jobbridge_*.deb
+    # Directories get their mode from the umask, and a package's must be readable.
+    if ! (umask 022 && cpack --config "$1/CPackConfig.cmake" -B "$PWD/$2") >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        return 1
+    fi
+    rm -rf "$2/_CPack_Packages"
+    found=("$2"/jobbridge_*.deb)
+    # shellcheck disable=SC2034 # for those who source this
+    package=${found[0]}
+}

@@ -283,7 +283,7 @@ static struct clock current_clock(void)
     return borrowed_clock ? *borrowed_clock : clock_real();
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields)
+static void write_event(enum log_level level, const char *event, const struct log_field *fields, bool sum_up)
 {
     if ((int)level > atomic_load(&chosen_level)) {
         return;
@@ -295,7 +295,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     pthread_mutex_lock(&repeats_lock);
     struct clock clock = current_clock();
     int64_t now_ms = clock_now_ms(&clock);
-    if (level <= LOG_LEVEL_WARNING) {
+    if (level <= LOG_LEVEL_WARNING && sum_up) {
         tell = count_repeat(level, event, now_ms, &left_out, &overdue[REPEATS_MAX]);
     }
     size_t count = take_overdue(now_ms - OVERDUE_MS, overdue);
@@ -308,6 +308,16 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         write_line(level, event, fields, left_out, wall_ms);
     }
     errno = saved_errno;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    write_event(level, event, fields, true);
+}
+
+void log_write_each(enum log_level level, const char *event, const struct log_field *fields)
+{
+    write_event(level, event, fields, false);
 }
 
 void log_flush(void)

@@ -33,6 +33,10 @@ struct log_field {
 
 #define LOG_AT(level, event, ...)                                                                                      \
     log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
+// The same, but told each time, however often: for what comes a bounded number of times by its nature, as the problems
+// of a configuration, and says something else each time.
+#define LOG_EACH(level, event, ...)                                                                                    \
+    log_write_each((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
 #define LOG_ERROR(...)   LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define LOG_WARNING(...) LOG_AT(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define LOG_INFO(...)    LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
@@ -44,6 +48,7 @@ void log_setup(enum log_level level, enum log_format format);
 // event: a constant phrase (a literal: its address is kept), the same for the same kind of event; fields: ended by
 // LOG_END. errno is left as it was.
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
+void log_write_each(enum log_level level, const char *event, const struct log_field *fields);
 // Tells what was left out and not summed up yet; call it before the process ends.
 void log_flush(void);
 // For tests: the time to use, borrowed; NULL is the real clock again. Forgets all repeats.

@@ -50,7 +50,9 @@ static bool find_value(const struct cli_wish *wish, struct span name, struct spa
 
 static bool refuse(struct bytes *why, const struct config_route *route, const char *text, struct span what)
 {
-    bytes_add_format(why, "  route %s %s%.*s\n", route->name, text, (int)what.len, what.at);
+    bytes_add_format(why, "  route %s %s", route->name, text);
+    bytes_add_span(why, what);
+    bytes_add_char(why, '\n');
     return false;
 }
 

@@ -202,16 +202,7 @@ static void wind_down(struct daemon *daemon)
         store_counts(daemon->store, &counts);
     } while (daemon->online && counts.outbox > 0 && clock_now_ms(&daemon->clock) < until_ms);
     if (daemon->online) {
-        struct bytes payload;
-        bytes_init(&payload, 8192);
-        health_offline(&daemon->health, "stopped", &payload);
-        struct mqtt_publication publication = {.id = DAEMON_STATUS_MESSAGE,
-                                               .topic = span_of(daemon->will_topic),
-                                               .payload = bytes_span(&payload),
-                                               .retain = daemon->config->broker.retain,
-                                               .json = true};
-        mqtt_publish(daemon->mqtt, &publication);
-        bytes_free(&payload);
+        daemon_say_offline(daemon, "stopped");
     }
 }
 
@@ -255,6 +246,7 @@ int daemon_run(const char *config_path, struct config *config)
         LOG_INFO("jobbridge started", LOG_TEXT("version", JOBBRIDGE_VERSION), LOG_TEXT("journal", config->journal.path),
                  LOG_INT("jobs", config->job_count), LOG_INT("routes", config->route_count));
         daemon_resume(&daemon);
+        service_ready("connecting to the broker"); // it does its work without one: what is due is in the journal
         run_loop(&daemon);
         wind_down(&daemon);
     }

@@ -1,19 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's end of the broker: what comes from the connection, and how it is begun. on_message and next_epoch are
 // called on the library's thread, make_will on the connection's; the rest is the main thread.
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "daemon/daemon_internal.h"
+#include "daemon/filters.h"
+#include "flow/announce.h"
 #include "io/service.h"
-#include "rules/topic.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+// Home Assistant has started, or ended.
+static void take_birth(struct daemon *daemon, const struct mqtt_message *message, struct mqtt_delivery *delivery)
+{
+    if (span_is(message->payload, "online")) {
+        atomic_store(&daemon->birth, true);
+        daemon_ring(daemon);
+    }
+    if (delivery) {
+        mqtt_settled(delivery); // there is nothing to keep: it will be told again
+        mqtt_acknowledge();
+    }
+}
+
 static void on_message(void *context, const struct mqtt_message *message, struct mqtt_delivery *delivery)
 {
     struct daemon *daemon = context;
-    if (delivery) {
+    if (daemon->birth_topic && span_is(message->topic, daemon->birth_topic)) {
+        take_birth(daemon, message, delivery);
+    } else if (delivery) {
         intake_begin(daemon->intake, message, delivery);
     } else if (intake_message(daemon->intake, message) == INTAKE_HELD) {
         mqtt_hang_up();
@@ -39,7 +56,6 @@ static void on_online(void *context, bool session_present, const char *refused)
 {
     struct daemon *daemon = context;
     char reason[HEALTH_REASON_BYTES] = "";
-    (void)session_present;
     if (refused[0]) {
         snprintf(reason, sizeof reason, "the broker refused the subscription to %s", refused);
     }
@@ -47,20 +63,22 @@ static void on_online(void *context, bool session_present, const char *refused)
     daemon->metrics.connects++;
     health_set(&daemon->health, HEALTH_SUBSCRIPTION, reason);
     health_connected(&daemon->health);
+    filters_taken(&daemon->flow);
+    announce_jobs(&daemon->flow, !session_present); // a broker that forgot the session may have forgotten these, too
     outbox_arrived(daemon->outbox, INT64_MAX);
-    if (!daemon->subscribed_once) {
-        daemon->subscribed_once = true;
-        service_ready("connected to the broker");
-    }
+    service_status("connected to the broker");
 }
 
 static void on_offline(void *context, const char *reason)
 {
     struct daemon *daemon = context;
+    char text[MQTT_REASON_BYTES * 2];
     daemon->online = false;
     daemon->metrics.last_error_ms[METRICS_BROKER] = daemon->flow.wall_ms;
     snprintf(daemon->broker_error, sizeof daemon->broker_error, "%s", reason);
     outbox_offline(daemon->outbox);
+    snprintf(text, sizeof text, "broker away: %s", reason);
+    service_status(text);
 }
 
 static void on_published(void *context, int64_t id, const char *reason)
@@ -75,35 +93,23 @@ static void on_published(void *context, int64_t id, const char *reason)
     }
 }
 
-static char *make_filter(const struct config *config, const struct config_route *route)
-{
-    struct bytes filter;
-    bytes_init(&filter, (size_t)TOPIC_MAX_BYTES * 2);
-    if (config->broker.share_group[0]) {
-        bytes_add_format(&filter, "$share/%s/", config->broker.share_group);
-    }
-    topic_pattern_to_filter(span_of(route->filter), &filter);
-    memory_check(bytes_ok(&filter));
-    return filter.data;
-}
-
 enum status daemon_start_mqtt(struct daemon *daemon)
 {
-    const struct config *config = daemon->config;
-    const struct config_broker *broker = &config->broker;
+    const struct config_broker *broker = &daemon->config->broker;
     static const enum mqtt_version versions[] = {[CONFIG_PROTOCOL_AUTO] = MQTT_VERSION_AUTO,
                                                  [CONFIG_PROTOCOL_5] = MQTT_VERSION_5,
                                                  [CONFIG_PROTOCOL_311] = MQTT_VERSION_311};
     struct bytes password;
     const char *why = NULL;
+    struct filters filters;
     bytes_init(&password, CONFIG_SECRET_MAX_BYTES);
     if (broker->password_file[0] && config_secret(broker->password_file, "", &password, &why) != STATUS_OK) {
         LOG_ERROR("broker password cannot be read", LOG_TEXT("why", why));
     }
-    char **filters = memory_must(calloc(config->route_count, sizeof *filters));
-    for (size_t i = 0; i < config->route_count; i++) {
-        filters[i] = make_filter(config, &config->routes[i]);
-    }
+    daemon->password_digest = digest_of(bytes_span(&password));
+    filters_make(&filters, &daemon->flow);
+    free(daemon->birth_topic);
+    daemon->birth_topic = filters_birth_topic(daemon->config);
     free(daemon->will_topic);
     memory_check(asprintf(&daemon->will_topic, "%s/status", broker->bridge_topic) >= 0);
     struct mqtt_settings settings = {
@@ -122,8 +128,10 @@ enum status daemon_start_mqtt(struct daemon *daemon)
         .cert_file = broker->tls_cert_file,
         .key_file = broker->tls_key_file,
         .verify = broker->tls_verify,
-        .filters = (const char *const *)filters,
-        .filter_count = config->route_count,
+        .filters = (const char *const *)filters.wanted,
+        .filter_count = filters.wanted_count,
+        .stale = (const char *const *)filters.stale,
+        .stale_count = filters.stale_count,
         .will_topic = daemon->will_topic,
         .will_retain = broker->retain,
         .clock = &daemon->clock,
@@ -135,10 +143,7 @@ enum status daemon_start_mqtt(struct daemon *daemon)
         .context = daemon,
     };
     enum status rc = mqtt_start(&settings, &daemon->mqtt);
-    for (size_t i = 0; i < config->route_count; i++) {
-        free(filters[i]);
-    }
-    free(filters);
+    filters_free(&filters);
     if (password.data) {
         explicit_bzero(password.data, password.len);
     }
@@ -146,8 +151,25 @@ enum status daemon_start_mqtt(struct daemon *daemon)
     return rc;
 }
 
+void daemon_say_offline(struct daemon *daemon, const char *reason)
+{
+    struct bytes payload;
+    bytes_init(&payload, 8192);
+    health_offline(&daemon->health, reason, &payload);
+    struct mqtt_publication publication = {.id = DAEMON_STATUS_MESSAGE,
+                                           .topic = span_of(daemon->will_topic),
+                                           .payload = bytes_span(&payload),
+                                           .retain = daemon->config->broker.retain,
+                                           .json = true};
+    mqtt_publish(daemon->mqtt, &publication);
+    bytes_free(&payload);
+}
+
 void daemon_collect_mqtt(struct daemon *daemon)
 {
     struct mqtt_events events = {on_online, on_offline, on_published, daemon};
     mqtt_collect(daemon->mqtt, &events);
+    if (atomic_exchange(&daemon->birth, false)) {
+        announce_jobs(&daemon->flow, true);
+    }
 }

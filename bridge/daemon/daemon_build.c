@@ -48,6 +48,9 @@ bool daemon_read_token(struct daemon *daemon)
         uint64_t digest = digest_of(bytes_span(&token));
         rc = http_set_token(daemon->flow.http, bytes_span(&token));
         if (digest != daemon->token_digest) {
+            if (daemon->token_digest != 0) {
+                LOG_INFO("token changed");
+            }
             daemon->token_digest = digest;
             gate_token_changed(&daemon->gate);
         }
@@ -292,6 +295,7 @@ void daemon_tear_down(struct daemon *daemon)
     }
     gate_free(&daemon->gate);
     free(daemon->will_topic);
+    free(daemon->birth_topic);
     config_free(daemon->config);
     if (daemon->signal_fd >= 0) {
         close(daemon->signal_fd);

@@ -46,15 +46,17 @@ struct daemon {
     int signal_fd;
     atomic_bool rung; // the bell was rung and not yet heard
     bool online;
-    bool subscribed_once;
     bool stopping;
     char *will_topic;
+    char *birth_topic;           // of Home Assistant, NULL: none; only changes while there is no connection
+    atomic_bool birth;           // it has started
     atomic_bool will_of_failure; // the will tells of a journal that cannot be written
     int64_t prune_at_ms;
     int64_t prune_after_id;
     bool pruning;
     int64_t token_read_ms;
     uint64_t token_digest;
+    uint64_t password_digest; // of what the connection was made with
 };
 
 // daemon.c
@@ -72,6 +74,7 @@ void daemon_start_serving(struct daemon *daemon); // the web side, as the config
 // daemon_broker.c
 enum status daemon_start_mqtt(struct daemon *daemon);
 void daemon_collect_mqtt(struct daemon *daemon); // what has come from the connection
+void daemon_say_offline(struct daemon *daemon, const char *reason);
 
 // daemon_reload.c
 void daemon_reload(struct daemon *daemon);

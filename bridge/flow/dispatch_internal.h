@@ -25,12 +25,15 @@ struct line {
     bool barrier;      // one of the active holds all that is behind it
     int64_t blocked_until_ms;
     enum defaults_state defaults_state;
-    uint32_t defaults_failures; // of readings in a row
-    int64_t defaults_until_id;  // what was read holds for commands up to this id
-    struct bytes defaults;      // context text, empty: the job has none
-    struct agenda again;        // due time 0: ids that became READY once more, oldest first
+    uint32_t defaults_failures;         // of readings in a row
+    int64_t defaults_until_id;          // what was read holds for commands up to this id
+    char defaults_of[COMMAND_ID_BYTES]; // and of this resource job: a reload may give the name to another one
+    struct bytes defaults;              // context text, empty: the job has none
+    struct agenda again;                // due time 0: ids that became READY once more, oldest first
     int64_t cancel_sent_ms;
 };
+
+#define DISPATCH_ANSWERED_MAX 32 // a commit is that far away at the most; beyond it a line only works in vain
 
 enum attempt_phase { ATTEMPT_COMMITTING, ATTEMPT_IN_FLIGHT, ATTEMPT_WAITING, ATTEMPT_SETTLING };
 
@@ -56,6 +59,8 @@ struct dispatch {
     int64_t pending_after; // the sweep for `pending` has looked at ids up to this
     size_t sweeping;       // changes of the sweeps that are not committed yet
     int64_t next_sweep_ms;
+    int64_t answered[DISPATCH_ANSWERED_MAX]; // last answered out of turn: their line need not do it once more
+    size_t next_answered;
 };
 
 // dispatch_lines.c

@@ -39,6 +39,7 @@ static void accept(struct dispatch *dispatch, const struct store_command *comman
     change->done_ms = change->ended_ms = dispatch->flow->wall_ms;
     change->answer = command->request_id ? memory_must(span_dup(body)) : NULL;
     flow_tell_accepted(flow_telling(dispatch->flow), change, command, "", 0, body);
+    flow_log_accepted(flow_telling(dispatch->flow), command, "", 0);
     submit(dispatch, change);
 }
 
@@ -158,11 +159,21 @@ bool drop_target(struct dispatch *dispatch, const struct store_command *command)
 
 bool answer_at_once(struct dispatch *dispatch, const struct store_command *command)
 {
-    if (command->action == ACTION_STATUS) {
-        answer_status(dispatch, command);
-        return true;
+    for (size_t i = 0; i < DISPATCH_ANSWERED_MAX; i++) {
+        if (dispatch->answered[i] == command->id) {
+            return true; // and the reader may be a commit behind
+        }
     }
-    return command->action == ACTION_CANCEL_EXECUTION && drop_target(dispatch, command);
+    bool answered = command->action == ACTION_STATUS;
+    if (answered) {
+        answer_status(dispatch, command);
+    } else if (command->action == ACTION_CANCEL_EXECUTION) {
+        answered = drop_target(dispatch, command);
+    }
+    if (answered) {
+        dispatch->answered[dispatch->next_answered++ % DISPATCH_ANSWERED_MAX] = command->id;
+    }
+    return answered;
 }
 
 // cancelExecution by requestId: the execution that it means, once there is one.
@@ -315,6 +326,7 @@ static void read_defaults(struct line *line, const struct store_command *command
     if (http_send(flow->http, &request) == STATUS_OK) {
         gate_started(flow->gate, flow->now_ms);
         line->defaults_state = DEFAULTS_READING;
+        memcpy(line->defaults_of, command->resource_job_id, COMMAND_ID_BYTES);
     }
 }
 
@@ -323,7 +335,8 @@ static enum prepared find_defaults(struct line *line, const struct store_command
 {
     static const struct span empty = {"{}", 2};
     struct json_value value;
-    bool fresh = line->defaults_state >= DEFAULTS_KNOWN && command->id <= line->defaults_until_id;
+    bool fresh = line->defaults_state >= DEFAULTS_KNOWN && command->id <= line->defaults_until_id &&
+                 strcmp(line->defaults_of, command->resource_job_id) == 0;
     if (!fresh) {
         if (line->defaults_state != DEFAULTS_READING) {
             read_defaults(line, command);

@@ -128,8 +128,7 @@ static void finish_done(struct attempt *attempt, const struct outcome *outcome, 
         change->answer = memory_must(span_dup(response->body)); // for the same request again
     }
     flow_tell_accepted(flow_telling(flow), change, command, command->execution_id, response->status, response->body);
-    LOG_INFO("command accepted", LOG_INT("id", command->id), LOG_TEXT("job", command->job),
-             LOG_TEXT("action", action_text(command->action)), LOG_INT("status", response->status));
+    flow_log_accepted(flow_telling(flow), command, command->execution_id, response->status);
     settle(attempt, change, after_settled);
 }
 

@@ -148,6 +148,16 @@ void flow_tell_log(struct flow_tell tell, struct store_change *change, const str
     add_message(change, command, tell, STORE_TOPIC_LOG, execution_id, &payload, false, 0);
 }
 
+void flow_log_accepted(struct flow_tell tell, const struct store_command *command, const char *execution_id,
+                       int http_status)
+{
+    char tag[STORE_TAG_BYTES];
+    LOG_INFO("command accepted", LOG_INT("id", command->id),
+             LOG_SPAN("request", flow_request_id(command, tell.instance, tag)), LOG_TEXT("job", command->job),
+             LOG_TEXT("action", action_text(command->action)), LOG_TEXT("execution", execution_id),
+             LOG_INT("status", http_status), LOG_INT("attempts", command->attempts));
+}
+
 struct store_change *flow_refuse_as(struct flow_tell tell, const struct store_command *command, enum command_state to,
                                     const char *state, const char *type, const char *message, int http_status)
 {
@@ -170,9 +180,10 @@ struct store_change *flow_refuse_as(struct flow_tell tell, const struct store_co
         flow_tell_status(tell, change, command, &run);
     }
     char tag[STORE_TAG_BYTES];
-    LOG_INFO("command rejected", LOG_SPAN("request", flow_request_id(command, tell.instance, tag)),
-             LOG_TEXT("job", command->job), LOG_TEXT("action", action_text(command->action)), LOG_TEXT("type", type),
-             LOG_INT("status", http_status));
+    LOG_INFO("command rejected", LOG_INT("id", command->id),
+             LOG_SPAN("request", flow_request_id(command, tell.instance, tag)), LOG_TEXT("job", command->job),
+             LOG_TEXT("action", action_text(command->action)), LOG_TEXT("type", type), LOG_INT("status", http_status),
+             LOG_INT("attempts", command->attempts), LOG_TEXT("why", message));
     return change;
 }
 
@@ -196,7 +207,8 @@ struct store_change *flow_give_up(struct flow_tell tell, const struct store_comm
     change->fields = STORE_SET_RUN;
     change->entry_digest = run->entry_digest;
     change->ended_ms = tell.wall_ms;
-    LOG_WARNING("run given up", LOG_TEXT("job", run->job), LOG_TEXT("execution", run->execution_id));
+    LOG_WARNING("run given up", LOG_INT("id", run->id), LOG_TEXT("job", run->job),
+                LOG_TEXT("execution", run->execution_id), LOG_TEXT("why", message));
     return change;
 }
 
@@ -212,10 +224,7 @@ struct store_change *flow_started(const struct flow *flow, const struct store_co
     flow_tell_accepted(flow_telling(flow), change, command, execution_id, 0, SPAN_NONE);
     struct flow_run run = {.execution_id = execution_id, .state = "queued", .progress = 0};
     flow_tell_status(flow_telling(flow), change, command, &run);
-    char tag[STORE_TAG_BYTES];
-    LOG_INFO("command accepted", LOG_SPAN("request", flow_request_id(command, flow->instance, tag)),
-             LOG_TEXT("job", command->job), LOG_TEXT("execution", execution_id),
-             LOG_INT("attempts", command->attempts));
+    flow_log_accepted(flow_telling(flow), command, execution_id, http_status);
     return change;
 }
 

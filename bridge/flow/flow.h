@@ -49,6 +49,10 @@ struct flow_tell {
 };
 struct flow_tell flow_telling(const struct flow *flow);
 
+// The one line of the log that says how a command was decided; flow_refuse writes its own. execution_id "" and
+// http_status 0: none.
+void flow_log_accepted(struct flow_tell tell, const struct store_command *command, const char *execution_id,
+                       int http_status);
 void flow_tell_accepted(struct flow_tell tell, struct store_change *change, const struct store_command *command,
                         const char *execution_id, int http_status, struct span body);
 void flow_tell_rejected(struct flow_tell tell, struct store_change *change, const struct store_command *command,

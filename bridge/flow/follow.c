@@ -111,9 +111,10 @@ void follow_resume(struct follow *follow)
     }
     char *job = store_next_job(flow->reader, COMMAND_FOLLOWING, "");
     while (job) {
-        struct store_ref ref;
-        if (store_list(flow->reader, COMMAND_FOLLOWING, job, 0, &ref, 1) == 1) {
-            follow_add(follow, job, ref.id);
+        struct store_ref refs[FOLLOW_TARGETS_MAX];
+        size_t count = store_list_targets(flow->reader, COMMAND_FOLLOWING, job, refs, FOLLOW_TARGETS_MAX);
+        for (size_t i = 0; i < count; i++) {
+            follow_add(follow, job, refs[i].id);
         }
         char *next = store_next_job(flow->reader, COMMAND_FOLLOWING, job);
         free(job);
@@ -173,8 +174,9 @@ static void tell_entry(struct track *track, const struct store_command *run, con
     change->entry_digest = entry->digest;
     change->ended_ms = outcome == RUN_NONE ? 0 : flow->wall_ms;
     if (outcome != RUN_NONE) {
-        LOG_INFO("run ended", LOG_TEXT("job", run->job), LOG_TEXT("execution", run->execution_id),
-                 LOG_TEXT("state", entry->state), LOG_TEXT("outcome", run_outcome_text(outcome)));
+        LOG_INFO("run ended", LOG_INT("id", run->id), LOG_TEXT("request", run->request_id), LOG_TEXT("job", run->job),
+                 LOG_TEXT("execution", run->execution_id), LOG_TEXT("state", entry->state),
+                 LOG_TEXT("outcome", run_outcome_text(outcome)));
     }
     track->changed = true;
     submit(track, change);
@@ -390,6 +392,19 @@ static void read_log(struct track *track)
     }
 }
 
+// Runs that this track has to find. Another track of the same name is there when a reload gave the name to another
+// resource job; else the cheaper count will do.
+static int64_t count_open(const struct track *track)
+{
+    const struct flow *flow = track->follow->flow;
+    for (const struct track *other = track->follow->tracks; other; other = other->next) {
+        if (other != track && strcmp(other->job, track->job) == 0) {
+            return store_count_target(flow->reader, COMMAND_FOLLOWING, track->job, track->resource_job_id);
+        }
+    }
+    return store_count(flow->reader, COMMAND_FOLLOWING, track->job);
+}
+
 // One track's turn; true: nothing is left to follow in it.
 static bool turn_track(struct track *track, int64_t *wait_ms)
 {
@@ -403,7 +418,7 @@ static bool turn_track(struct track *track, int64_t *wait_ms)
         *wait_ms = left_ms < *wait_ms ? left_ms : *wait_ms;
         return false;
     }
-    track->want.open_runs = (uint32_t)store_count(flow->reader, COMMAND_FOLLOWING, track->job);
+    track->want.open_runs = (uint32_t)count_open(track);
     if (track->want.open_runs == 0 && !track->watch) {
         return true;
     }

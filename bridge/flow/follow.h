@@ -9,6 +9,7 @@
 
 #define FOLLOW_POLLS_MAX   8  // readings under way at once
 #define FOLLOW_EXPIRED_MAX 64 // runs given up after one reading
+#define FOLLOW_TARGETS_MAX 32 // resource jobs under one name that have open runs, after as many reloads
 
 struct follow;
 

@@ -392,7 +392,9 @@ static struct store_change *make_rejection(const struct order *order)
     if (!action_parse(order->action_name, &change->action)) {
         change->action = TALLY_NO_ACTION;
     }
-    LOG_INFO("command rejected", LOG_SPAN("topic", order->message->topic), LOG_TEXT("type", order->type),
+    LOG_INFO("command rejected", LOG_SPAN("request", reply.request_id), LOG_SPAN("job", order->job_name),
+             LOG_SPAN("action", order->action_name), LOG_TEXT("type", order->type),
+             LOG_TEXT("route", order->route->name), LOG_SPAN("topic", order->message->topic),
              LOG_TEXT("why", order->why));
     change->dead_remove = order->letter;
     return change;
@@ -445,7 +447,8 @@ static struct store_change *make_repetition(struct intake *intake, struct order 
                                             const struct store_command *existing)
 {
     if (existing->done_ms == 0) {
-        LOG_INFO("command repeated before its answer", LOG_TEXT("request", existing->request_id));
+        LOG_INFO("command repeated before its answer", LOG_INT("id", existing->id),
+                 LOG_TEXT("request", existing->request_id), LOG_TEXT("job", existing->job));
         count(intake, &intake->counts.repeated);
         return NULL;
     }
@@ -462,7 +465,8 @@ static struct store_change *make_repetition(struct intake *intake, struct order 
         flow_tell_accepted(tell, change, &order->command, existing->execution_id,
                            execute ? 0 : (int)existing->http_status, span_of(existing->answer));
     }
-    LOG_INFO("command repeated", LOG_TEXT("request", existing->request_id));
+    LOG_INFO("command repeated", LOG_INT("id", existing->id), LOG_TEXT("request", existing->request_id),
+             LOG_TEXT("job", existing->job));
     return change;
 }
 
@@ -482,6 +486,10 @@ static enum intake_end repeat_answer(struct intake *intake, struct order *order,
 // Whether it is the first that the loop has not seen.
 static bool note_arrival(struct intake *intake, const struct order *order)
 {
+    LOG_DEBUG("command in the journal", LOG_INT("id", order->command.id),
+              LOG_TEXT("request", order->command.request_id), LOG_TEXT("job", order->command.job),
+              LOG_TEXT("action", action_text(order->command.action)), LOG_TEXT("route", order->route->name),
+              LOG_SPAN("topic", order->message->topic));
     pthread_mutex_lock(&intake->lock);
     intake->counts.queued++;
     if (intake->arrival_count < INTAKE_ARRIVALS_MAX) {

@@ -271,6 +271,7 @@ static enum status build(struct config_loading *loading)
     config_finish(loading);
     config_check(loading);
     config_check_routes(loading);
+    config_check_discovery(loading);
     keep_places(loading);
     config_problems_sort(loading->problems, loading->path);
     if (loading->no_memory) {

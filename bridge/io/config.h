@@ -81,6 +81,12 @@ struct config_follow {
     int64_t timeout_s;
 };
 
+struct config_discovery {
+    const char *prefix; // "": nothing is announced
+    const char *route;  // "": the first
+    const char *device;
+};
+
 struct config_job {
     const char *name;
     const char *application_id;
@@ -112,6 +118,7 @@ struct config {
     struct config_api api;
     struct config_journal journal;
     struct config_follow follow;
+    struct config_discovery discovery;
     const char *http_listen;
     const char *http_token_file;
     enum log_level log_level;

@@ -38,5 +38,6 @@ void config_finish(struct config_loading *loading);
 // What no single key can tell. Adds problems; goes by no value that was complained about.
 void config_check(struct config_loading *loading);
 void config_check_routes(struct config_loading *loading);
+void config_check_discovery(struct config_loading *loading);
 
 #endif

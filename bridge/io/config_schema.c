@@ -133,6 +133,13 @@ const struct config_key config_keys[] = {
     FILENAME("http.token_file", CORE(http_token_file), "\"\"",
              "File that holds the token which these pages then ask for; needed where listen is no loopback address and "
              "no socket."),
+    TEXT("discovery.prefix", CORE(discovery.prefix), "\"\"", NULL,
+         "Topic under which Home Assistant looks for what announces itself, \"homeassistant\" unless it was told "
+         "another; empty: nothing is announced."),
+    TEXT("discovery.route", CORE(discovery.route), "\"\"", NULL,
+         "Name of the route whose commands the announced buttons send; empty: the first."),
+    TEXT("discovery.device", CORE(discovery.device), "\"homeassistant\"", config_rule_not_empty,
+         "What stands in their topics for every capture of that route other than {job} and {action}."),
     WORD("log.level", CORE(log_level), "\"info\"", "error|warning|info|debug",
          "The least important line that is "
          "written."),

@@ -139,8 +139,10 @@ static void begin_connect(struct mqtt *mqtt)
 static void begin_subscribe(struct mqtt *mqtt)
 {
     mqtt->phase = PHASE_SUBSCRIBING;
+    bool stale = mqtt->session_present && mqtt->settings.stale_count > 0;
     pthread_mutex_unlock(&mqtt->lock);
-    int rc = mqtt_paho_subscribe(mqtt);
+    int rc = stale ? mqtt_paho_unsubscribe(mqtt) : MQTTASYNC_SUCCESS;
+    rc = rc == MQTTASYNC_SUCCESS ? mqtt_paho_subscribe(mqtt) : rc;
     pthread_mutex_lock(&mqtt->lock);
     if (rc != MQTTASYNC_SUCCESS) {
         mqtt->happened |= HAPPENED_LOST;
@@ -262,6 +264,28 @@ static void *run_link(void *context)
 
 // The loop.
 
+static void free_filters(char **filters, size_t count)
+{
+    for (size_t i = 0; filters && i < count; i++) {
+        free(filters[i]);
+    }
+    free(filters);
+}
+
+// NULL when out of memory.
+static char **copy_filters(const char *const *filters, size_t count)
+{
+    char **copies = calloc(count + 1, sizeof *copies);
+    for (size_t i = 0; copies && i < count; i++) {
+        copies[i] = strdup(filters[i]);
+        if (!copies[i]) {
+            free_filters(copies, count);
+            return NULL;
+        }
+    }
+    return copies;
+}
+
 static void free_mqtt(struct mqtt *mqtt)
 {
     drop_outgoing(mqtt);
@@ -272,10 +296,8 @@ static void free_mqtt(struct mqtt *mqtt)
         explicit_bzero(mqtt->password, mqtt->settings.password.len);
         free(mqtt->password);
     }
-    for (size_t i = 0; mqtt->filters && i < mqtt->settings.filter_count; i++) {
-        free(mqtt->filters[i]);
-    }
-    free(mqtt->filters);
+    free_filters(mqtt->filters, mqtt->settings.filter_count);
+    free_filters(mqtt->stale, mqtt->settings.stale_count);
     pthread_cond_destroy(&mqtt->wake);
     pthread_mutex_destroy(&mqtt->lock);
     free(mqtt);
@@ -296,13 +318,9 @@ static bool copy_settings(struct mqtt *mqtt, const struct mqtt_settings *setting
     }
     mqtt->password = span_dup(settings->password);
     own->password.at = mqtt->password;
-    mqtt->filters = calloc(settings->filter_count + 1, sizeof *mqtt->filters);
-    bool ok = mqtt->password && mqtt->filters;
-    for (size_t i = 0; ok && i < settings->filter_count; i++) {
-        mqtt->filters[i] = strdup(settings->filters[i]);
-        ok = mqtt->filters[i] != NULL;
-    }
-    return ok;
+    mqtt->filters = copy_filters(settings->filters, settings->filter_count);
+    mqtt->stale = copy_filters(settings->stale, settings->stale_count);
+    return mqtt->password && mqtt->filters && mqtt->stale;
 }
 
 enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **out)

@@ -19,7 +19,7 @@
 #define MQTT_WINDOW            1000 // publications handed over and not yet acknowledged
 #define MQTT_WITH_PAHO_MAX     64   // of these, those that nothing can overtake any more
 #define MQTT_CONNECT_TIMEOUT_S 10
-#define MQTT_FILTERS_MAX       256
+#define MQTT_FILTERS_MAX       260
 #define MQTT_REASON_BYTES      128
 #define MQTT_PACKET_MAX_BYTES  2097152 // longer ones a broker (MQTT 5) does not send us
 
@@ -58,6 +58,9 @@ struct mqtt_settings {
     bool verify;
     const char *const *filters;
     size_t filter_count;
+    // Filters that the broker's session may still have and that are to be given up before the others are subscribed.
+    const char *const *stale;
+    size_t stale_count;     // at most MQTT_FILTERS_MAX
     const char *will_topic; // "": no will, and make_will is not called
     bool will_retain;
     const struct clock *clock;

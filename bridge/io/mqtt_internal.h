@@ -55,6 +55,7 @@ struct mqtt {
     char *texts[8];
     char *password;
     char **filters;
+    char **stale;
     struct random random;
     MQTTAsync client; // this module's thread
     bool version_5;   // of the client
@@ -103,6 +104,7 @@ void mqtt_send_waiting(struct mqtt *mqtt);
 // mqtt_paho.c. This module's thread, without the lock; results are MQTTASYNC_SUCCESS or another code of the library.
 bool mqtt_paho_create(struct mqtt *mqtt); // in place of the client before
 int mqtt_paho_connect(struct mqtt *mqtt);
+int mqtt_paho_unsubscribe(struct mqtt *mqtt); // of the stale filters; nobody waits for its answer
 int mqtt_paho_subscribe(struct mqtt *mqtt);
 int mqtt_paho_send(struct mqtt *mqtt, const struct outgoing *outgoing, struct ticket *ticket);
 int mqtt_paho_disconnect(struct mqtt *mqtt); // HAPPENED_DISCONNECTED follows

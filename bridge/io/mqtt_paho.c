@@ -438,6 +438,13 @@ int mqtt_paho_connect(struct mqtt *mqtt)
     return rc;
 }
 
+int mqtt_paho_unsubscribe(struct mqtt *mqtt)
+{
+    // The broker works on it before the SUBSCRIBE behind it, so the answer to that one is an answer to both.
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    return MQTTAsync_unsubscribeMany(mqtt->client, (int)mqtt->settings.stale_count, mqtt->stale, &options);
+}
+
 int mqtt_paho_subscribe(struct mqtt *mqtt)
 {
     int qos[MQTT_FILTERS_MAX];

@@ -66,6 +66,16 @@ void service_ready(const char *status)
     notify(text);
 }
 
+void service_status(const char *status)
+{
+    char text[NOTIFY_MAX_BYTES];
+    snprintf(text, sizeof text, "STATUS=%s", status);
+    for (char *newline = text; (newline = strchr(newline, '\n')) != NULL;) {
+        *newline = ' '; // what is behind it would be another assignment
+    }
+    notify(text);
+}
+
 void service_reloading(void)
 {
     char text[NOTIFY_MAX_BYTES];

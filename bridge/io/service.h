@@ -15,6 +15,7 @@ int service_signals(void);
 enum service_signal service_next(int fd); // SERVICE_NONE: no signal waits
 
 void service_ready(const char *status);
+void service_status(const char *status); // for people, in `systemctl status`
 void service_reloading(void);
 void service_stopping(void);
 // Tells the watchdog that the loop turns, as often as it wants to hear it.

@@ -124,6 +124,8 @@ struct store_change {
     struct span dead_topic, dead_payload; // not empty topic: a dead letter, borrowed until the commit
     const char *dead_reason;
     int64_t dead_remove;   // not 0: the id of a dead letter to remove; nothing is applied when there is none
+    const char *note_key;  // static, not NULL: what is to be remembered under this name, see store_note
+    char *note;            // malloc'ed, freed with the change
     bool lazy;             // joins the next commit instead of making one
     bool applied;          // out
     int64_t new_id;        // out, of insert
@@ -274,6 +276,15 @@ void store_each_deadletter(struct store_reader *reader, size_t max, size_t paylo
                            void (*each)(void *context, int64_t at_ms, struct span topic, struct span payload,
                                         struct span reason),
                            void *context);
+// The oldest command of that job and state for each resource job that the commands were accepted for: a reload may have
+// given the name to another one.
+size_t store_list_targets(struct store_reader *reader, enum command_state state, const char *job,
+                          struct store_ref *refs, size_t max);
+// Of that job and state, those that were accepted for that resource job.
+int64_t store_count_target(struct store_reader *reader, enum command_state state, const char *job,
+                           const char *resource_job_id);
+// What was last remembered under this name (store_change.note), malloc'ed; NULL: nothing.
+char *store_note(struct store_reader *reader, const char *key);
 int64_t store_first_open(struct store_reader *reader); // the smallest id not final, 0: none
 enum status store_find_execution(struct store_reader *reader, const char *resource_job_id, const char *execution_id,
                                  struct store_command *command);

@@ -30,6 +30,9 @@ enum read_statement {
     READ_OPEN_NEWEST,
     READ_ENDED,
     READ_DEADLETTERS,
+    READ_TARGETS,
+    READ_COUNT_TARGET,
+    READ_NOTE,
     READ_BEGIN,
     READ_END,
 };
@@ -71,6 +74,11 @@ static const char *const texts[] = {
                    " AND state > 5 AND action = 0 ORDER BY id DESC LIMIT ?",
     [READ_DEADLETTERS] = "SELECT at_ms, topic, substr(payload, 1, ?), reason FROM deadletters ORDER BY id DESC"
                          " LIMIT ?",
+    [READ_TARGETS] = "SELECT min(id), action, expires_ms FROM commands WHERE state < 6 AND state = ? AND job = ?"
+                     " GROUP BY application_id, resource_job_id LIMIT ?",
+    [READ_COUNT_TARGET] = "SELECT count(*) FROM commands WHERE state < 6 AND state = ? AND job = ?"
+                          " AND resource_job_id = ?",
+    [READ_NOTE] = "SELECT value FROM meta WHERE key = 'note ' || ?",
 };
 
 enum status store_reader_open(const char *path, struct store_reader **out, char **why)
@@ -254,6 +262,50 @@ char *store_next_job(struct store_reader *reader, enum command_state state, cons
     }
     sqlite3_reset(statement);
     return job;
+}
+
+size_t store_list_targets(struct store_reader *reader, enum command_state state, const char *job,
+                          struct store_ref *refs, size_t max)
+{
+    sqlite3_stmt *statement = begin(reader, READ_TARGETS);
+    if (!statement) {
+        return 0;
+    }
+    sqlite3_bind_int(statement, 1, (int)state);
+    store_bind_text(statement, 2, job);
+    sqlite3_bind_int64(statement, 3, (int64_t)max);
+    return read_refs(reader, statement, refs, max);
+}
+
+int64_t store_count_target(struct store_reader *reader, enum command_state state, const char *job,
+                           const char *resource_job_id)
+{
+    sqlite3_stmt *statement = begin(reader, READ_COUNT_TARGET);
+    if (statement) {
+        sqlite3_bind_int(statement, 1, (int)state);
+        store_bind_text(statement, 2, job);
+        store_bind_text(statement, 3, resource_job_id);
+    }
+    return read_int(reader, statement);
+}
+
+char *store_note(struct store_reader *reader, const char *key)
+{
+    sqlite3_stmt *statement = begin(reader, READ_NOTE);
+    if (!statement) {
+        return NULL;
+    }
+    store_bind_text(statement, 1, key);
+    char *note = NULL;
+    if (step(reader, statement)) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        note = text ? strdup(text) : NULL;
+        if (!note) {
+            fail(reader, SQLITE_NOMEM);
+        }
+    }
+    sqlite3_reset(statement);
+    return note;
 }
 
 int64_t store_count(struct store_reader *reader, enum command_state state, const char *job)

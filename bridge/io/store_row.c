@@ -213,6 +213,7 @@ void store_change_free(struct store_change *change)
     free(change->answer);
     free(change->run_state);
     free(change->summary);
+    free(change->note);
     free(change->remove);
     free(change);
 }

@@ -25,6 +25,7 @@ enum write_statement {
     WRITE_PRUNE,
     WRITE_SESSION,
     WRITE_KEEP_NEXT_ID,
+    WRITE_NOTE,
     WRITE_DEAD_ADD,
     WRITE_DEAD_KEEP_LAST,
     WRITE_DEAD_TRIM,
@@ -66,6 +67,7 @@ const char *const store_write_texts[] = {
     [WRITE_PRUNE] = "DELETE FROM commands WHERE id = ?",
     [WRITE_SESSION] = "INSERT OR REPLACE INTO meta(key, value) VALUES('session_epoch', ?)",
     [WRITE_KEEP_NEXT_ID] = "INSERT OR REPLACE INTO meta(key, value) VALUES('next_id', ?)",
+    [WRITE_NOTE] = "INSERT OR REPLACE INTO meta(key, value) VALUES('note ' || ?, ?)",
     // Numbers are never given twice, though the newest may be removed: an operator would drop another than he saw.
     [WRITE_DEAD_ADD] = "INSERT INTO deadletters(id, at_ms, topic, payload, reason) VALUES("
                        "(SELECT 1 + max(coalesce((SELECT max(id) FROM deadletters), 0), coalesce((SELECT"
@@ -420,6 +422,16 @@ static void add_deadletter(struct store_db *db, const struct store_change *chang
     }
 }
 
+static void keep_note(struct store_db *db, const struct store_change *change)
+{
+    sqlite3_stmt *statement = store_db_statement(db, WRITE_NOTE);
+    if (statement) {
+        store_bind_text(statement, 1, change->note_key);
+        store_bind_text(statement, 2, change->note);
+        store_db_step(db, statement);
+    }
+}
+
 void store_apply_change(struct store_db *db, struct store_change *change, int64_t next_id)
 {
     change->applied = true;
@@ -446,6 +458,9 @@ void store_apply_change(struct store_db *db, struct store_change *change, int64_
     }
     if (change->dead_topic.len > 0) {
         add_deadletter(db, change);
+    }
+    if (change->note_key) {
+        keep_note(db, change);
     }
     if (change->prune_before_ms != 0) {
         prune(db, change, next_id);

@@ -281,6 +281,25 @@ static bool find_capture(const struct route_captures *captures, struct span name
     return false;
 }
 
+enum status route_address(struct span pattern, struct span job, struct span action, struct span other,
+                          struct bytes *out)
+{
+    size_t start = out->len;
+    struct piece piece;
+    while (next_piece(&pattern, &piece)) {
+        if (!piece.placeholder) {
+            bytes_add_span(out, piece.text);
+        } else {
+            bytes_add_span(out, span_is(piece.text, "job") ? job : span_is(piece.text, "action") ? action : other);
+        }
+    }
+    if (!bytes_ok(out)) {
+        return STATUS_TOO_LARGE;
+    }
+    // A '+' or '#' is in no valid name, so those of the pattern and those of the values are found here.
+    return topic_name_valid((struct span){bytes_text(out) + start, out->len - start}) ? STATUS_OK : STATUS_INVALID;
+}
+
 bool route_capture(const struct route_captures *captures, const char *name, struct span *value)
 {
     return find_capture(captures, span_of(name), value);

@@ -42,6 +42,10 @@ enum status route_check_context(struct span text, struct span filter, const char
 // Whether topic matches pattern; fills captures (borrowing from both). An empty level is captured as "" and matches.
 // As with a '+', a capture at the beginning never matches a topic that begins with '$'.
 bool route_match(struct span pattern, struct span topic, struct route_captures *captures);
+// Appends a topic that pattern matches, for somebody who has no topic yet: job and action in their places, other in
+// those of all other captures. STATUS_INVALID when pattern has '+' or '#', or when it is no valid topic.
+enum status route_address(struct span pattern, struct span job, struct span action, struct span other,
+                          struct bytes *out);
 // The value of one capture; false when there is none of that name.
 bool route_capture(const struct route_captures *captures, const char *name, struct span *value);
 

@@ -7,7 +7,7 @@ import subprocess
 from tree import ROOT, complain
 
 BUILD = os.path.join(ROOT, "build", "dev")
-INSTALLED = ("bin/jobbridge", "share/man/man1/jobbridge.1", "share/man/man5/jobbridge.conf.5",
+INSTALLED = ("bin/jobbridge", "share/man/man1/jobbridge.1.gz", "share/man/man5/jobbridge.conf.5.gz",
              "share/bash-completion/completions/jobbridge", "share/doc/jobbridge/examples/jobbridge.conf",
              "share/doc/jobbridge/examples/minimal.conf", "share/doc/jobbridge/examples/losant-broker.conf")
 

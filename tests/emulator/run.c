@@ -24,7 +24,8 @@ bool run_is_final(const char *status)
 
 static int64_t scale(int64_t value, int64_t part, int64_t whole)
 {
-    return whole == 0 ? value : (int64_t)((__int128)value * part / whole);
+    // In two steps, so that no product is larger than 64 bits; part and whole are times in ms.
+    return whole == 0 ? value : value / whole * part + value % whole * part / whole;
 }
 
 static struct run_summary summarise(const struct run *run, int64_t done)

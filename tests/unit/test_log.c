@@ -516,6 +516,21 @@ static void lines_of_threads_do_not_mix(void **state)
     assert_non_null(strstr(captured.lines[captured.count - 1], expected));
 }
 
+static void what_comes_a_bounded_number_of_times_is_told_each_time(void **state)
+{
+    (void)state;
+    capture_begin();
+    for (int i = 0; i < 3; i++) {
+        LOG_EACH(LOG_LEVEL_ERROR, "a problem of the file", LOG_INT("line", i));
+    }
+    log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
+    LOG_EACH(LOG_LEVEL_WARNING, "hidden by the level", LOG_INT("line", 3));
+    log_flush();
+    capture_end();
+    assert_int_equal(captured.count, 3);
+    assert_string_equal(captured.lines[2], "time=" TIME " level=error event=\"a problem of the file\" line=2");
+}
+
 #define LOG_TEST(function) cmocka_unit_test_setup(function, reset_log)
 
 int main(void)
@@ -539,6 +554,7 @@ int main(void)
         LOG_TEST(a_redirection_is_not_the_journal),
         LOG_TEST(a_log_that_cannot_be_written_is_lost_and_errno_stays),
         LOG_TEST(lines_of_threads_do_not_mix),
+        LOG_TEST(what_comes_a_bounded_number_of_times_is_told_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

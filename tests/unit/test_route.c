@@ -393,9 +393,39 @@ static void test_scopes_differ(void **state)
     }
 }
 
+static void an_address_for_who_has_none(void **state)
+{
+    static const struct {
+        const char *pattern;
+        const char *other;
+        const char *topic; // NULL: there is none
+    } cases[] = {
+        {"devices/{device}/jobs/{job}/cmd/{action}", "ha", "devices/ha/jobs/tune/cmd/execute"},
+        {"walls/{wall}/{row}/press", "ha", "walls/ha/ha/press"},
+        {"plain", "ha", "plain"},
+        {"a/+/{job}", "ha", NULL},
+        {"a/{job}/#", "ha", NULL},
+        {"a/{b}/{job}", "+", NULL},
+        {"a/{b}", "x\x01", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes topic;
+        bytes_init(&topic, TOPIC_MAX_BYTES);
+        enum status rc =
+            route_address(span_of(cases[i].pattern), SPAN("tune"), SPAN("execute"), span_of(cases[i].other), &topic);
+        assert_int_equal(rc, cases[i].topic ? STATUS_OK : STATUS_INVALID);
+        if (cases[i].topic) {
+            assert_string_equal(bytes_text(&topic), cases[i].topic);
+        }
+        bytes_free(&topic);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_for_who_has_none),
         cmocka_unit_test(test_good_filters),
         cmocka_unit_test(test_bad_filters),
         cmocka_unit_test(test_templates),

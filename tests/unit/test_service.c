@@ -55,6 +55,8 @@ static void test_what_the_manager_hears(void **state)
     (void)state;
     service_ready("connected");
     assert_string_equal(heard(), "READY=1\nSTATUS=connected");
+    service_status("away:\nREADY=1");
+    assert_string_equal(heard(), "STATUS=away: READY=1");
     service_reloading();
     assert_int_equal(strncmp(heard(), "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
     service_stopping();

@@ -225,6 +225,52 @@ static void a_disk_without_room_holds_a_commit_until_there_is_some(void **state)
     assert_string_equal(why, "");
 }
 
+static void a_note_is_kept_and_replaced(void **state)
+{
+    (void)state;
+    assert_null(store_note(reader, "of the test"));
+    static const char *const notes[] = {"first", "", "with\nlines"};
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        struct store_change *change = store_change_new();
+        change->note_key = "of the test";
+        change->note = strdup(notes[i]);
+        assert_true(submit(change).applied);
+        char *kept = store_note(reader, "of the test");
+        assert_string_equal(kept, notes[i]);
+        free(kept);
+    }
+    assert_null(store_note(reader, "another"));
+}
+
+static void a_note_of_a_change_that_is_not_made_is_not_kept(void **state)
+{
+    (void)state;
+    struct store_change *change = move_of(take_new("r1"), COMMAND_SENT, COMMAND_DONE);
+    change->note_key = "of the test";
+    change->note = strdup("wrong");
+    assert_false(submit(change).applied);
+    assert_null(store_note(reader, "of the test"));
+}
+
+// One name, two resource jobs: the first command of each, and how many there are.
+static void targets_of_one_job(void **state)
+{
+    (void)state;
+    struct store_ref refs[4];
+    int64_t first = take_new("r1");
+    take_new("r2");
+    struct store_command command = command_of("r3", 1);
+    memcpy(command.resource_job_id, "6328c6c026517badf9140008", COMMAND_ID_BYTES);
+    int64_t other = 0;
+    assert_int_equal(take(command, false, &other), STORE_NEW);
+    assert_int_equal(store_list_targets(reader, COMMAND_READY, "tune", refs, 4), 2);
+    assert_true((refs[0].id == first && refs[1].id == other) || (refs[0].id == other && refs[1].id == first));
+    assert_int_equal(store_list_targets(reader, COMMAND_READY, "tune", refs, 1), 1);
+    assert_int_equal(store_list_targets(reader, COMMAND_SENT, "tune", refs, 4), 0);
+    assert_int_equal(store_count_target(reader, COMMAND_READY, "tune", "6328c6c026517badf9140008"), 1);
+    assert_int_equal(store_count_target(reader, COMMAND_READY, "tune", "6328c6c026517badf9142116"), 2);
+}
+
 // Else the receive thread would hold the MQTT library's lock for as long as the disk is full.
 static void nobody_is_kept_waiting_for_a_disk_without_room(void **state)
 {
@@ -250,6 +296,9 @@ static void nobody_is_kept_waiting_for_a_disk_without_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STORE_TEST(a_note_is_kept_and_replaced),
+        STORE_TEST(a_note_of_a_change_that_is_not_made_is_not_kept),
+        STORE_TEST(targets_of_one_job),
         STORE_TEST(a_move_from_the_state_it_is_in),
         STORE_TEST(a_move_from_another_state_changes_and_tells_nothing),
         STORE_TEST(of_two_moves_from_one_state_the_first_wins),

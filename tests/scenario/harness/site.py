@@ -176,7 +176,11 @@ class Site:
 
     def connect(self, **options):
         """A further client of the broker, closed with the site."""
-        client = Client(self.broker.port, **options)
+        return self.connect_to(self.broker, **options)
+
+    def connect_to(self, broker, **options):
+        """A client of another broker, closed with the site."""
+        client = Client(broker.port, **options)
         self.clients.append(client)
         return client
 
