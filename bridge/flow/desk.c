@@ -61,6 +61,16 @@ static struct store_change *make_drop(struct desk *desk, const struct store_comm
     }
 }
 
+static void hurry(struct desk *desk, int64_t id)
+{
+    pthread_mutex_lock(&desk->lock);
+    if (desk->hurried_count < DESK_HURRIED_MAX) {
+        desk->hurried[desk->hurried_count++] = id;
+    }
+    pthread_mutex_unlock(&desk->lock);
+    desk->next.ring(desk->next.context);
+}
+
 static void drop_command(struct desk *desk, const struct store_command *command, struct bytes *answer, bool *again)
 {
     *again = false;
@@ -77,19 +87,11 @@ static void drop_command(struct desk *desk, const struct store_command *command,
         bytes_clear(answer);
         bytes_add_text(answer,
                        rc == STATUS_CLOSED ? "no the bridge is ending" : "no the journal cannot be written now");
+    } else if (command->state == COMMAND_RETRY_WAIT) {
+        hurry(desk, command->id); // the loop finds that it is gone at once, and not when its time has come
     } else {
         desk->next.ring(desk->next.context);
     }
-}
-
-static void hurry(struct desk *desk, int64_t id)
-{
-    pthread_mutex_lock(&desk->lock);
-    if (desk->hurried_count < DESK_HURRIED_MAX) {
-        desk->hurried[desk->hurried_count++] = id;
-    }
-    pthread_mutex_unlock(&desk->lock);
-    desk->next.ring(desk->next.context);
 }
 
 size_t desk_take(struct desk *desk, int64_t ids[DESK_HURRIED_MAX])

@@ -130,7 +130,11 @@ static void drop_waiting(struct dispatch *dispatch, const struct store_command *
                          const struct store_command *target)
 {
     struct bytes body;
+    struct attempt *waiting = attempt_find(dispatch, target->id);
     refuse(dispatch, target, COMMAND_CANCELED, "Canceled", "canceled before it was sent");
+    if (waiting) {
+        attempt_settle(waiting); // it would hold its line until its time had come
+    }
     bytes_init(&body, REPLY_DROPPED_MAX_BYTES);
     bytes_add_char(&body, '{');
     json_put_member_text(&body, "dropped", span_of(command->of));

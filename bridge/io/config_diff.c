@@ -83,6 +83,7 @@ static void write_value(const struct config_key *key, const void *object, char t
     int64_t number = 0;
     unsigned word = 0;
     struct ratelimit_spec rate;
+    text[0] = '\0';
     switch (key->type) {
     case CONFIG_TEXT:
     case CONFIG_PATH:
@@ -101,8 +102,9 @@ static void write_value(const struct config_key *key, const void *object, char t
         break;
     case CONFIG_RATE:
         memcpy(&rate, at, sizeof rate);
-        (void)snprintf(text, CONFIG_DIFF_TEXT_MAX, rate.count != 0 ? "%" PRIu32 "/%" PRId64 "ms" : "", rate.count,
-                       rate.window_ms);
+        if (rate.count != 0) {
+            (void)snprintf(text, CONFIG_DIFF_TEXT_MAX, "%" PRIu32 "/%" PRId64 "ms", rate.count, rate.window_ms);
+        }
         break;
     case CONFIG_ACTIONS:
         write_actions((const bool *)at, text);

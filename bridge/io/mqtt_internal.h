@@ -70,9 +70,7 @@ struct mqtt {
     // All below is under the lock.
     enum phase phase;
     unsigned happened; // bits of enum happening, set by Paho's callbacks
-    bool session_present;
-    size_t window; // publications that may be with Paho and the broker at once
-    bool stopping;
+    size_t window;     // publications that may be with Paho and the broker at once
     int64_t stop_by_ms;
     int64_t next_try_ms;
     char reason[MQTT_REASON_BYTES]; // of the last failure
@@ -85,11 +83,13 @@ struct mqtt {
     size_t unacknowledged;
     int64_t progress_ms; // when the broker acknowledged last, or when there was nothing for it to acknowledge
     size_t with_paho;    // of these, no longer in the list
-    bool sending;        // a thread is in mqtt_send_waiting
     struct ticket tickets[MQTT_WINDOW];
     size_t next_ticket;
     struct published published[MQTT_WINDOW];
     size_t published_count;
+    bool sending; // a thread is in mqtt_send_waiting
+    bool session_present;
+    bool stopping;
     bool tell_online, tell_offline; // for mqtt_collect
     char tell_reason[MQTT_REASON_BYTES];
 };

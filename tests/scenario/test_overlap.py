@@ -112,3 +112,16 @@ def test_a_kill_changes_nothing_about_it(site, overlap):
         second.accepted(timeout=30)
         assert first.final()["outcome"] == "canceled"
         assert len(site.api.executions()) == 2
+
+
+def test_a_command_that_is_cancelled_in_its_back_off_holds_nothing(site):
+    site.config["api"]["retry"] = {"base_ms": 3600000, "max_ms": 3600000}
+    gate = site.put_gate()
+    site.start()
+    gate.close()
+    first = site.send("execute", {"templateContext": {}})
+    first.wait_state("pending")
+    site.send("cancelExecution", {"of": first.request_id}).accepted()
+    gate.open()
+    site.send("execute", {"templateContext": {}}).accepted(timeout=30)
+    assert len(site.api.executions()) == 1
