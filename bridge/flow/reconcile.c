@@ -15,6 +15,7 @@ struct suspect {
     int64_t id;
     int64_t due_ms;
     int64_t missing; // whole readings without it
+    int64_t unsure;  // readings that decided nothing, with no better question to ask
     bool settling;   // its change is on the way to the journal
     bool searched;   // the reading under way is for it, too
     struct store_command command;
@@ -29,9 +30,9 @@ struct inquiry {
     uint32_t limit;
     uint32_t refused_limit; // the smallest that the API refused, 0: none
     uint32_t failures;      // of readings in a row
-    int64_t since_ms;       // of the reading under way: before it, by the API's clock, no suspect was sent
-    bool from_start;        // the log is read from its beginning, to see whether a page reaches back to since_ms
-    bool reaches_back;      // the page did
+    int64_t before_ms; // of the reading under way: what ended before it, by the API's clock, is older than any suspect
+    bool from_start;   // the log is read from its beginning, to see whether a page reaches back so far
+    bool reaches_back; // the page did
 };
 
 struct reconcile {
@@ -174,7 +175,7 @@ static void match_entry(void *context, const struct runlog_entry *entry)
     struct inquiry *inquiry = context;
     const struct flow *flow = inquiry->reconcile->flow;
     struct bytes marker;
-    inquiry->reaches_back = inquiry->reaches_back || (entry->ended_ms >= 0 && entry->ended_ms < inquiry->since_ms);
+    inquiry->reaches_back = inquiry->reaches_back || (entry->ended_ms >= 0 && entry->ended_ms < inquiry->before_ms);
     bytes_init(&marker, (size_t)COMMAND_CONTEXT_MAX * 4);
     int64_t id =
         runlog_marker(entry, flow->config->api.marker, &marker) ? store_tag_id(flow->instance, bytes_span(&marker)) : 0;
@@ -224,6 +225,8 @@ static void judge_missing(struct inquiry *inquiry, enum runlog_reach reach)
             }
         } else if (more) {
             suspect->due_ms = flow->now_ms;
+        } else if (reach == RUNLOG_UNSURE && ++suspect->unsure < flow->config->api.checks) {
+            suspect->due_ms = flow->now_ms + flow->config->api.settle_ms; // the page may have grown by then
         } else {
             give_up(inquiry, suspect, "the job's log does not reach back to the time of sending");
         }
@@ -360,8 +363,9 @@ static void read_log(struct inquiry *inquiry, int64_t earliest_ms)
         return;
     }
     // Without the API's clock at the time of sending the log is read from its beginning.
-    inquiry->since_ms = earliest_ms > RUNLOG_SINCE_MARGIN_MS ? earliest_ms - RUNLOG_SINCE_MARGIN_MS : 0;
-    int64_t since_ms = inquiry->from_start ? 0 : inquiry->since_ms;
+    bool known = earliest_ms > RUNLOG_SINCE_MARGIN_MS;
+    int64_t since_ms = known && !inquiry->from_start ? earliest_ms - RUNLOG_SINCE_MARGIN_MS : 0;
+    inquiry->before_ms = known ? earliest_ms - RUNLOG_REACH_MARGIN_MS : 0;
     char path[HTTP_URL_MAX_BYTES];
     snprintf(path, sizeof path, "/applications/%s/resource-jobs/%s/logs?limit=%u&since=%lld",
              suspect->command.application_id, suspect->command.resource_job_id, inquiry->limit, (long long)since_ms);

@@ -181,15 +181,15 @@ bool runlog_page_complete(uint32_t limit, size_t count)
     return count < limit;
 }
 
-// Numbers that people choose for the largest page: 25, 50, 100, 200, 250, 500, 1000 and so on, powers of two from 32.
+// Numbers that people choose for the largest page: 50, 100, 200, 250, 500, 1000 and so on, powers of two from 64.
 static bool looks_like_a_bound(size_t count)
 {
     size_t digits = count;
     while (digits > 0 && digits % 10 == 0) {
         digits /= 10;
     }
-    bool round = count >= 25 && (digits == 1 || digits == 2 || digits == 5 || digits == 25);
-    return round || (count >= 32 && (count & (count - 1)) == 0);
+    bool round = count >= 50 && (digits == 1 || digits == 2 || digits == 5 || digits == 25);
+    return round || (count >= 64 && (count & (count - 1)) == 0);
 }
 
 enum runlog_reach runlog_reach(const struct runlog_page *page)

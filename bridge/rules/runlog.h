@@ -11,6 +11,7 @@
 #define RUNLOG_LIMIT_FIRST         25       // log entries asked for at least
 #define RUNLOG_LIMIT_MAX           5000     // and at most
 #define RUNLOG_SINCE_MARGIN_MS     60000    // asked for so much before the earliest start that we know of
+#define RUNLOG_REACH_MARGIN_MS     3000     // how well the API's clock is known: its Date header has whole seconds
 #define RUNLOG_SINCE_MARGIN_MAX_MS 86400000 // and at most so much when a run stays missing
 
 enum run_outcome { RUN_NONE, RUN_SUCCEEDED, RUN_PARTIAL, RUN_FAILED, RUN_CANCELED, RUN_UNKNOWN };

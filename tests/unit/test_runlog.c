@@ -351,7 +351,7 @@ static void a_short_page_is_no_proof_by_itself(void **state)
         {{100, 100, 0, true}, RUNLOG_WHOLE},     {{200, 100, 100, false}, RUNLOG_UNSURE},
         {{200, 100, 101, false}, RUNLOG_WHOLE},  {{200, 100, 100, true}, RUNLOG_WHOLE},
         {{200, 99, 99, false}, RUNLOG_WHOLE},    {{100, 50, 0, false}, RUNLOG_UNSURE},
-        {{100, 25, 0, false}, RUNLOG_UNSURE},    {{100, 20, 0, false}, RUNLOG_WHOLE},
+        {{100, 25, 0, false}, RUNLOG_WHOLE},     {{100, 20, 0, false}, RUNLOG_WHOLE},
         {{100, 10, 0, false}, RUNLOG_WHOLE},     {{100, 64, 0, false}, RUNLOG_UNSURE},
         {{2000, 1000, 0, false}, RUNLOG_UNSURE}, {{2000, 250, 0, false}, RUNLOG_UNSURE},
         {{2000, 1024, 0, false}, RUNLOG_UNSURE}, {{2000, 700, 0, false}, RUNLOG_WHOLE},
