@@ -4,13 +4,14 @@
 // (known upstream as eclipse-paho/paho.mqtt.c#1621). What then lies at that place is lost, and sooner or later the
 // process with it. A publication whose connection breaks while it waits for its acknowledgement is treated well. So
 // this program has a writev() and an SSL_write() of its own, which for the broker's socket alone take a broken
-// connection for a write that went well; the receive thread sees the end of the connection at once, by reading. Must
-// never hide an error of anybody else's. Any thread.
+// connection for a write that went well, and shut it down: nothing more leaves on it, and the receive thread sees its
+// end at once, by reading. Must never hide an error of anybody else's. Any thread.
 #include "io/mqtt_write.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 // From OpenSSL, whose headers nothing else here needs: ssl.h(3).
@@ -46,6 +47,7 @@ ssize_t mqtt_write_parts(int fd, const struct iovec *parts, int count)
     ssize_t written = real(fd, parts, count);
     if (written < 0 && errno != EAGAIN && errno != EINTR &&
         fd == atomic_load_explicit(&connection, memory_order_relaxed)) {
+        shutdown(fd, SHUT_RDWR);
         written = 0;
         for (int i = 0; i < count; i++) {
             written += (ssize_t)parts[i].iov_len;
@@ -69,5 +71,9 @@ int SSL_write(void *ssl, const void *data, int len)
         return written;
     }
     int why = SSL_get_error(ssl, written);
-    return why == SSL_WANT_READ || why == SSL_WANT_WRITE ? written : len;
+    if (why == SSL_WANT_READ || why == SSL_WANT_WRITE) {
+        return written;
+    }
+    shutdown(socket, SHUT_RDWR);
+    return len;
 }

@@ -216,16 +216,29 @@ class Life:
         self.orders["a2"] = Order("a2", "cancelExecution", "alpha", json.dumps({"requestId": "ca2", "of": "a2"}))
         self.send(self.orders["a2"])
         self.wait("answers", lambda: self.answered(*self.orders) and self._all_of_a_answered())
+        before = self.config["broker"]["bridge_topic"] + "/status"
         self._add_route()
         self.bridge.write_configuration(self.config)
-        if self.bridge.alive:
-            self.bridge.signal(signal.SIGHUP)
-        self.wait("online again after the reload", self.births)
+        self._reload()
+        self.wait("online again after the reload", lambda: self._reloaded(before))
         for order in RELOADED:
             self.send(order)
         self.wait("all answers", lambda: self.answered(*self.orders))
         self.wait("all ends", lambda: self.finished(*FOLLOWED))
         self.end_bridge()
+
+    def _reload(self):
+        self.reloaded_at = time.monotonic()
+        if self.bridge.alive:
+            self.bridge.signal(signal.SIGHUP)
+
+    def _reloaded(self, topic):
+        """The operator asks again when the bridge says that it could not take the configuration."""
+        said = self.device.on(topic)
+        refused = said and "configuration" in (said[-1].json.get("reason") or "")
+        if refused and time.monotonic() > self.reloaded_at + 1:
+            self._reload()
+        return self.births()
 
     def _all_of_a_answered(self):
         """a1 was sent three times: once new, once the same, once with another body. a2 has its cancelExecution."""
