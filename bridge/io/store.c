@@ -47,6 +47,7 @@ struct store {
     int wal_fd; // durability "process": what is synced from time to time, -1 until there is a WAL
     int64_t next_id;
     int64_t epoch;         // under the lock
+    int64_t given_up;      // under the lock: the newest epoch of which an intake was given up
     int64_t session_epoch; // the writer's: the first epoch of the session with the broker
     pthread_t writer;
     pthread_mutex_t lock;
@@ -319,10 +320,13 @@ static struct work *take_batch(struct store *store)
 }
 
 // Under the lock. Takes out of the list whatever somebody waits for; the place of its new end.
-static struct work **give_up_waited(struct work **at)
+static struct work **give_up_waited(struct store *store, struct work **at)
 {
     while (*at) {
         struct work *work = *at;
+        if (work->command && work->command->epoch > store->given_up) {
+            store->given_up = work->command->epoch;
+        }
         if (work->request) {
             *at = work->next;
             work->request->result = STORE_FAILED;
@@ -348,8 +352,8 @@ static void lose_patience(struct store *store, struct work **batch)
         store->failing_since_ms = now_ms;
     }
     if (now_ms - store->failing_since_ms >= STORE_PATIENCE_MS) {
-        give_up_waited(batch);
-        store->waiting.last = give_up_waited(&store->waiting.first);
+        give_up_waited(store, batch);
+        store->waiting.last = give_up_waited(store, &store->waiting.first);
         pthread_cond_broadcast(&store->committed);
     }
 }
@@ -608,10 +612,21 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+// Under the lock. A command that was given up comes again, and must not come behind those that were sent after it: they
+// come again, too. STATUS_IO: it is one of these.
+static enum status may_queue(const struct store *store, const struct work *work)
+{
+    if (store->closing) {
+        return STATUS_CLOSED;
+    }
+    bool behind = work->command && work->command->epoch != 0 && work->command->epoch <= store->given_up;
+    return behind ? STATUS_IO : STATUS_OK;
+}
+
 static enum status wait_committed(struct store *store, struct work *work)
 {
     pthread_mutex_lock(&store->lock);
-    enum status rc = store->closing ? STATUS_CLOSED : STATUS_OK;
+    enum status rc = may_queue(store, work);
     if (rc == STATUS_OK) {
         queue_work(store, work, false);
         while (!work->ended) {
@@ -662,15 +677,15 @@ enum status store_intake_begin(struct store *store, struct store_request *reques
     work->limits = (struct store_intake_limits){.forget_before_ms = request->forget_before_ms,
                                                 .redelivered = request->redelivered};
     pthread_mutex_lock(&store->lock);
-    bool taken = !store->closing;
-    if (taken) {
+    enum status rc = may_queue(store, work);
+    if (rc == STATUS_OK) {
         queue_work(store, work, false);
     }
     pthread_mutex_unlock(&store->lock);
-    if (!taken) {
+    if (rc != STATUS_OK) {
         free(work);
     }
-    return taken ? STATUS_OK : STATUS_CLOSED;
+    return rc;
 }
 
 enum status store_submit_wait(struct store *store, struct store_change *change)

@@ -293,6 +293,28 @@ static void nobody_is_kept_waiting_for_a_disk_without_room(void **state)
     assert_int_equal(take(command_of("r2", 1), false, NULL), STORE_NEW);
 }
 
+static enum store_intake_result take_of_epoch(const char *request_id, int64_t epoch)
+{
+    struct store_command command = command_of(request_id, 1);
+    command.epoch = epoch;
+    return take(command, false, NULL);
+}
+
+// What came behind it over the same connection would else be done before it.
+static void what_came_behind_one_that_was_given_up_is_not_taken_either(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(1);
+    assert_int_equal(take_of_epoch("r1", 7), STORE_FAILED);
+    limit_files(RLIM_INFINITY);
+    wait_failing(false);
+    assert_int_equal(take_of_epoch("r2", 7), STORE_FAILED);
+    assert_int_equal(take_of_epoch("r2", 6), STORE_FAILED);
+    assert_int_equal(take_of_epoch("r1", 8), STORE_NEW);
+    assert_int_equal(take_of_epoch("r2", 8), STORE_NEW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +331,7 @@ int main(void)
         STORE_TEST(what_comes_during_a_commit_is_the_next_one),
         STORE_TEST(a_disk_without_room_holds_a_commit_until_there_is_some),
         STORE_TEST(nobody_is_kept_waiting_for_a_disk_without_room),
+        STORE_TEST(what_came_behind_one_that_was_given_up_is_not_taken_either),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
