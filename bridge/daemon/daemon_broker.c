@@ -67,6 +67,7 @@ static void on_online(void *context, bool session_present, const char *refused)
     announce_jobs(&daemon->flow, !session_present); // a broker that forgot the session may have forgotten these, too
     outbox_arrived(daemon->outbox, INT64_MAX);
     service_status("connected to the broker");
+    memory_release_code();
 }
 
 static void on_offline(void *context, const char *reason)

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MQTT_HOLD_MAX       64      // acknowledgements kept back at a time; then the callback waits
+#define MQTT_HOLD_MAX       512     // acknowledgements kept back at a time; then the callback waits
 #define MQTT_HOLD_MAX_BYTES 1048576 // payloads of these
 
 // The receive thread, in a callback. Waits while too many are held. The number for mqtt_hold_settle; 0: the PUBACK of

@@ -189,8 +189,8 @@ enum store_intake_result {
 enum store_intake_result store_intake(struct store *store, struct store_command *command, bool redelivered,
                                       int64_t forget_before_ms, struct store_command *existing);
 // The same without waiting: done is called on the writer's thread after the commit, or with STORE_FAILED, and must
-// neither wait nor call the store. settings.ring follows when all of a commit were told. Everything is the caller's, and
-// must stay until done.
+// neither wait nor call the store. settings.ring follows when all of a commit were told. Everything is the caller's,
+// and must stay until done.
 struct store_request {
     struct store_command *command;
     struct store_command existing; // the caller's to free, after done
@@ -199,7 +199,8 @@ struct store_request {
     enum store_intake_result result;
     void (*done)(struct store_request *request);
 };
-enum status store_intake_begin(struct store *store, struct store_request *request); // STATUS_CLOSED, STATUS_IO: not taken
+// STATUS_CLOSED, STATUS_IO: not taken.
+enum status store_intake_begin(struct store *store, struct store_request *request);
 // Submits and waits for the commit; frees the change. Any thread but the loop. STATUS_CLOSED: nothing was committed;
 // STATUS_IO: the journal cannot be written, for STORE_PATIENCE_MS now; STATUS_CONFLICT: the row was not what the change
 // expects, and was left alone.

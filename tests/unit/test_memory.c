@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens without memory: a process of its own ends at once, with the code and the words that tell why.
+// What happens without memory, and with less of it: a process of its own ends at once, with the code and the words that
+// tell why.
 #include "base/memory.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,13 +89,26 @@ static void a_check_that_holds_does_nothing(void **state)
     assert_string_equal(said, "");
 }
 
+static void release_and_go_on(void)
+{
+    memory_release_code();
+    memory_check(strcmp("go", "on") != 0);
+}
+
+static void code_that_was_released_comes_back(void **state)
+{
+    char said[256];
+    (void)state;
+    assert_int_equal(run_in_child(release_and_go_on, said, sizeof said), SURVIVED);
+    assert_string_equal(said, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_there_is_given_back),
-        cmocka_unit_test(nothing_ends_the_process),
-        cmocka_unit_test(a_failed_check_ends_the_process),
-        cmocka_unit_test(a_check_that_holds_does_nothing),
+        cmocka_unit_test(what_is_there_is_given_back),       cmocka_unit_test(nothing_ends_the_process),
+        cmocka_unit_test(a_failed_check_ends_the_process),   cmocka_unit_test(a_check_that_holds_does_nothing),
+        cmocka_unit_test(code_that_was_released_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
