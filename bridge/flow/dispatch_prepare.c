@@ -204,15 +204,8 @@ static void ignore_answer(void *context, int64_t tag, const struct http_response
 {
     struct dispatch *dispatch = context;
     struct outcome outcome;
-    struct outcome_input input = {.action = ACTION_CANCEL_EXECUTION,
-                                  .transport = response->transport,
-                                  .http_status = response->status,
-                                  .body = response->body,
-                                  .retry_after = response->retry_after,
-                                  .wall_ms = dispatch->flow->wall_ms};
     (void)tag;
-    outcome_decide(&input, &outcome);
-    flow_call_ended(dispatch->flow, ACTION_CANCEL_EXECUTION, response, &outcome);
+    flow_call_ended(dispatch->flow, ACTION_CANCEL_EXECUTION, false, response, &outcome);
 }
 
 // overlap = cancel-previous: asks the API to end every unfinished run of the job; it is asked again until they have
@@ -286,14 +279,7 @@ static void take_defaults(void *context, int64_t tag, const struct http_response
     struct dispatch *dispatch = line->dispatch;
     struct flow *flow = dispatch->flow;
     struct outcome outcome;
-    struct outcome_input input = {.action = ACTION_GET,
-                                  .transport = response->transport,
-                                  .http_status = response->status,
-                                  .body = response->body,
-                                  .retry_after = response->retry_after,
-                                  .wall_ms = flow->wall_ms};
-    outcome_decide(&input, &outcome);
-    flow_call_ended(flow, ACTION_GET, response, &outcome);
+    flow_call_ended(flow, ACTION_GET, false, response, &outcome);
     line->blocked_until_ms = 0;
     bytes_clear(&line->defaults);
     if (outcome.kind == OUTCOME_REFUSED) {

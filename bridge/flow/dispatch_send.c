@@ -179,19 +179,8 @@ static void take_answer(void *context, int64_t tag, const struct http_response *
     struct dispatch *dispatch = attempt->dispatch;
     struct flow *flow = dispatch->flow;
     struct outcome outcome;
-    struct outcome_input input = {.action = attempt->command.action,
-                                  .repeated = attempt->command.attempts > 1,
-                                  .transport = response->transport,
-                                  .http_status = response->status,
-                                  .body = response->body,
-                                  .retry_after = response->retry_after,
-                                  .wall_ms = flow->wall_ms};
     (void)tag;
-    outcome_decide(&input, &outcome);
-    if (response->error[0]) {
-        snprintf(outcome.error_message, sizeof outcome.error_message, "%s", response->error);
-    }
-    flow_call_ended(flow, attempt->command.action, response, &outcome);
+    flow_call_ended(flow, attempt->command.action, attempt->command.attempts > 1, response, &outcome);
     switch (outcome.kind) {
     case OUTCOME_DONE:
         finish_done(attempt, &outcome, response);

@@ -6,12 +6,24 @@
 #include "rules/reply.h"
 #include "rules/route.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void flow_call_ended(struct flow *flow, enum action call, const struct http_response *response,
-                     const struct outcome *outcome)
+void flow_call_ended(struct flow *flow, enum action call, bool repeated, const struct http_response *response,
+                     struct outcome *outcome)
 {
+    struct outcome_input input = {.action = call,
+                                  .repeated = repeated,
+                                  .transport = response->transport,
+                                  .http_status = response->status,
+                                  .body = response->body,
+                                  .retry_after = response->retry_after,
+                                  .wall_ms = flow->wall_ms};
+    outcome_decide(&input, outcome);
+    if (response->error[0]) {
+        snprintf(outcome->error_message, sizeof outcome->error_message, "%s", response->error);
+    }
     gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
     gate_ended(flow->gate, outcome, flow->now_ms, random_next(flow->random));
     metrics_call(flow->metrics, call, response->transport, response->status, response->took_us);

@@ -30,9 +30,10 @@ struct flow {
     int64_t wall_ms;         // of this turn
 };
 
-// A call of the API has ended: the gate and the metrics learn of it.
-void flow_call_ended(struct flow *flow, enum action call, const struct http_response *response,
-                     const struct outcome *outcome);
+// A call of the API has ended: *outcome is what the answer means; the gate and the metrics learn of it, too. repeated:
+// an earlier attempt of the same command may have acted.
+void flow_call_ended(struct flow *flow, enum action call, bool repeated, const struct http_response *response,
+                     struct outcome *outcome);
 
 // The requestId that replies carry: the sender's, or the tag of the command in `tag`.
 struct span flow_request_id(const struct store_command *command, const char *instance, char tag[STORE_TAG_BYTES]);

@@ -290,15 +290,8 @@ static void take_log(void *context, int64_t tag, const struct http_response *res
     struct reconcile *reconcile = inquiry->reconcile;
     struct flow *flow = reconcile->flow;
     struct outcome outcome;
-    struct outcome_input input = {.action = ACTION_LOGS,
-                                  .transport = response->transport,
-                                  .http_status = response->status,
-                                  .body = response->body,
-                                  .retry_after = response->retry_after,
-                                  .wall_ms = flow->wall_ms};
     (void)tag;
-    outcome_decide(&input, &outcome);
-    flow_call_ended(flow, ACTION_LOGS, response, &outcome);
+    flow_call_ended(flow, ACTION_LOGS, false, response, &outcome);
     inquiry->reading = false;
     reconcile->reading--;
     judge_reading(inquiry, response, &outcome);

@@ -2,6 +2,7 @@
 // See mqtt.h: the moves of the connection, and what the loop asks for. The talk with Paho is in mqtt_paho.c.
 // Must never call Paho while the lock is held. Threads: the loop (mqtt_publish, mqtt_collect), the module's own
 // (run_link and what it calls).
+#include "base/cond.h"
 #include "base/log.h"
 #include "io/mqtt_fair.h"
 #include "io/mqtt_hold.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DISCONNECT_WAIT_MS 1000
 #define ONLINE_RESETS_MS   5000 // a connection that lasted so long ends the growth of the back-off
@@ -201,15 +201,7 @@ static bool move_on(struct mqtt *mqtt)
 
 static void wait_for(struct mqtt *mqtt, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&mqtt->wake, &mqtt->lock, &until);
+    cond_wait_ms(&mqtt->wake, &mqtt->lock, ms);
 }
 
 // Under the lock, which is let go while Paho is called.
@@ -332,11 +324,7 @@ enum status mqtt_start(const struct mqtt_settings *settings, struct mqtt **out)
     }
     mqtt->last = mqtt->urgent_last = &mqtt->first;
     pthread_mutex_init(&mqtt->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&mqtt->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init(&mqtt->wake);
     random_seed_system(&mqtt->random);
     if (!copy_settings(mqtt, settings) || pthread_create(&mqtt->thread, NULL, run_link, mqtt) != 0) {
         free_mqtt(mqtt);

@@ -2,6 +2,7 @@
 // The writer of the journal: takes what waits, commits it as one transaction, tells those who wait. A commit that fails
 // is run again until it succeeds: nothing that was handed in is thrown away, and nobody is told before the commit.
 // Must never hold its lock while SQLite works. Threads: the writer; the functions of store.h say who may call them.
+#include "base/cond.h"
 #include "base/log.h"
 #include "io/store_internal.h"
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STORE_BATCH_MAX 512 // changes a transaction
@@ -92,19 +92,6 @@ static void queue_work(struct store *store, struct work *work, bool lazy)
         store->lazy_since_ms = clock_now_ms(store->settings.clock);
         pthread_cond_signal(&store->wake);
     }
-}
-
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(cond, lock, &until);
 }
 
 // Durability "process": what was committed since the last sync goes to the disk now.
@@ -366,7 +353,7 @@ static void commit_batch(struct store *store, struct work *batch)
         lose_patience(store, &batch);
         bool closing = store->closing;
         if (!closing) {
-            wait_until(&store->wake, &store->lock, STORE_RETRY_MS);
+            cond_wait_ms(&store->wake, &store->lock, STORE_RETRY_MS);
         }
         pthread_mutex_unlock(&store->lock);
         if (closing) {
@@ -388,7 +375,7 @@ static void *run_writer(void *context)
         int64_t now_ms = clock_now_ms(store->settings.clock);
         int64_t wait_ms = writer_wait_ms(store, now_ms);
         if (wait_ms > 0) {
-            wait_until(&store->wake, &store->lock, wait_ms);
+            cond_wait_ms(&store->wake, &store->lock, wait_ms);
             continue;
         }
         struct work *batch = take_batch(store);
@@ -547,12 +534,8 @@ static struct store *make_store(const struct store_settings *settings)
     store->finished_last = &store->finished;
     queue_init(&store->waiting);
     pthread_mutex_init(&store->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->wake, &attr);
-    pthread_cond_init(&store->committed, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init(&store->wake);
+    cond_init(&store->committed);
     store->path = strdup(settings->path);
     if (!store->path) {
         free_store(store);

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import Api, ScriptedBroker, free_port
+from harness import ScriptedBroker
 from harness.certificates import Certificates
 from harness.program import call_site
 
@@ -101,19 +101,6 @@ def test_a_subscription_that_is_refused(site, filters, names):
     rows = probe(site)
     broker.stop()
     assert bad(rows) == names and rows["broker login"]["verdict"] == "ok", rows
-
-
-@pytest.fixture
-def secured(site):
-    """A site whose bridge reaches both over TLS."""
-    made = Certificates(os.path.join(site.folder, "tls"))
-    port = free_port()
-    site.broker.more_lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", f"cafile {made.ca}",
-                              f"certfile {made.cert}", f"keyfile {made.key}"]
-    site.config["broker"].update(uri=f"ssl://127.0.0.1:{port}", tls={"ca_file": made.ca})
-    site.api = Api(site.api.folder, arguments=["--tls-cert", made.cert, "--tls-key", made.key])
-    site.config["api"].update(base_url=f"https://127.0.0.1:{site.api.port}", tls={"ca_file": made.ca})
-    return site
 
 
 @pytest.mark.sanitizers

@@ -5,21 +5,7 @@ import os
 
 import pytest
 
-from harness import Api, free_port
 from harness.certificates import Certificates
-
-
-@pytest.fixture
-def secured(site):
-    """A site whose bridge reaches both over TLS; the test's own client keeps its plain listener."""
-    made = Certificates(os.path.join(site.folder, "tls"))
-    port = free_port()
-    site.broker.more_lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", f"cafile {made.ca}",
-                              f"certfile {made.cert}", f"keyfile {made.key}"]
-    site.config["broker"].update(uri=f"ssl://127.0.0.1:{port}", tls={"ca_file": made.ca})
-    site.api = Api(site.api.folder, arguments=["--tls-cert", made.cert, "--tls-key", made.key])
-    site.config["api"].update(base_url=f"https://127.0.0.1:{site.api.port}", tls={"ca_file": made.ca})
-    return site
 
 
 @pytest.mark.sanitizers
