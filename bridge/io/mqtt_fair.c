@@ -5,7 +5,8 @@
 // send thread then needs it again for each packet. There is no hook at that place and no way to give the lock up, but
 // poll() is where the thread stands without it. So this program has a poll() of its own, which for that thread alone,
 // and only while publications wait and callbacks are slow, first pauses for a small part of the time that the lock was
-// held. A poll() that takes longer is legal for everybody. Must never pause another thread. Any thread.
+// held. A poll() that takes longer is legal for everybody. Must never pause another thread. Its usleep() is told of at
+// its place. Any thread.
 #include "io/mqtt_fair.h"
 #include "io/mqtt_write.h"
 #include <netinet/in.h>
@@ -16,17 +17,22 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FAIR_HELD_MIN_NS  500000 // of the lock, by all callbacks since the last pause
 #define FAIR_PAUSE_PART   5      // the pause is this part of the time that the lock was held
 #define FAIR_PAUSE_MAX_NS 4000000
-#define FAIR_FDS_MAX      4 // connections of a process: one, and for a moment the one before
+#define FAIR_FDS_MAX      4  // connections of a process: one, and for a moment the one before
+#define FAIR_NAPS         20 // of a thread that has no connection yet, and how long they are
+#define FAIR_NAP_NS       5000000
 
 static atomic_long waiting;
 static _Thread_local int64_t held_since_pause_ns; // set by the receive thread for its own next poll
 static _Thread_local bool connected;              // the same
 static _Thread_local int read_fds[FAIR_FDS_MAX];  // what this thread polled last for reading: its connections
 static _Thread_local size_t read_count;
+static _Thread_local bool read_fresh; // there was a poll since the last sleep
+static _Thread_local int naps;
 
 void mqtt_fair_held(int64_t held_ns)
 {
@@ -53,6 +59,7 @@ void mqtt_fair_hang_up(void)
 static void note_fds(const struct pollfd *fds, nfds_t nfds)
 {
     read_count = 0;
+    read_fresh = true;
     for (nfds_t i = 0; i < nfds && read_count < FAIR_FDS_MAX; i++) {
         if (fds[i].events & POLLIN) {
             read_fds[read_count++] = fds[i].fd;
@@ -85,4 +92,24 @@ int poll(struct pollfd *fds, nfds_t nfds, int timeout)
         note_fds(fds, nfds);
     }
     return ready;
+}
+
+// A sleep that a message ends. The library's receive thread sleeps for 100 ms whenever poll() has waited a second for
+// nothing, and when it begins and there is no connection yet (MQTTAsync_cycle in MQTTAsyncUtils.c): a command that
+// comes then, and the very first answer of a broker, would wait for the rest of it. The parameter is that of usleep(3).
+int usleep(useconds_t us)
+{
+    struct timespec length = {us / 1000000, (long)(us % 1000000) * 1000};
+    struct pollfd fds[FAIR_FDS_MAX];
+    nfds_t count = read_fresh ? read_count : 0; // else they may be anybody's by now
+    read_fresh = false;
+    if (count == 0 && read_count == 0 && naps < FAIR_NAPS && us > FAIR_NAP_NS / 1000) {
+        naps++;
+        length = (struct timespec){0, FAIR_NAP_NS};
+    }
+    for (nfds_t i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = read_fds[i], .events = POLLIN};
+    }
+    ppoll(fds, count, &length, NULL);
+    return 0;
 }

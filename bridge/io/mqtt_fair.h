@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets the threads that publish get at Paho's lock while a slow disk keeps its receive thread busy. Any thread.
+// Lets the threads that publish get at Paho's lock while a slow disk keeps its receive thread busy, and that thread
+// wake from a sleep when there is something to read. Any thread.
 #ifndef IO_MQTT_FAIR_H
 #define IO_MQTT_FAIR_H
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sleep that something to read ends: once for each poll, and short while a thread has nothing to read from.
+#include "base/clock.h"
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LONG_US  30000000 // never to its end
+#define SHORT_US 30000
+#define WHOLE_US 400000
+
+static int ends[2]; // of a pipe
+static struct clock real;
+
+static int make_pipe(void **state)
+{
+    (void)state;
+    real = clock_real();
+    return pipe(ends);
+}
+
+static int close_pipe(void **state)
+{
+    (void)state;
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static int64_t slept_ms(useconds_t us)
+{
+    int64_t begun_ms = clock_now_ms(&real);
+    usleep(us);
+    return clock_now_ms(&real) - begun_ms;
+}
+
+static void poll_for_reading(void)
+{
+    struct pollfd fd = {.fd = ends[0], .events = POLLIN};
+    assert_true(poll(&fd, 1, 0) >= 0);
+}
+
+static void *send_a_byte(void *context)
+{
+    (void)context;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    return NULL;
+}
+
+static void a_message_ends_a_sleep(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    poll_for_reading();
+    assert_int_equal(pthread_create(&thread, NULL, send_a_byte, NULL), 0);
+    assert_true(slept_ms(LONG_US) < LONG_US / 1000);
+    pthread_join(thread, NULL);
+}
+
+static void without_a_poll_between_the_next_is_a_whole_one(void **state)
+{
+    (void)state;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    poll_for_reading();
+    assert_true(slept_ms(LONG_US) < LONG_US / 1000);
+    assert_true(slept_ms(SHORT_US) >= SHORT_US / 1000);
+}
+
+static void *nap_many_times(void *context)
+{
+    int *naps = context;
+    while (*naps < 1000 && slept_ms(WHOLE_US) < WHOLE_US / 1000) {
+        ++*naps;
+    }
+    return NULL;
+}
+
+// It may get something to read from at any moment; but if it does not, it must not wake for ever.
+static void a_thread_that_has_not_read_yet_naps_for_a_while(void **state)
+{
+    pthread_t thread;
+    int naps = 0;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, nap_many_times, &naps), 0);
+    pthread_join(thread, NULL);
+    assert_in_range(naps, 1, 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_message_ends_a_sleep, make_pipe, close_pipe),
+        cmocka_unit_test_setup_teardown(without_a_poll_between_the_next_is_a_whole_one, make_pipe, close_pipe),
+        cmocka_unit_test_setup_teardown(a_thread_that_has_not_read_yet_naps_for_a_while, make_pipe, close_pipe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
