@@ -61,6 +61,7 @@ struct dispatch {
     int64_t next_sweep_ms;
     int64_t answered[DISPATCH_ANSWERED_MAX]; // last answered out of turn: their line need not do it once more
     size_t next_answered;
+    bool clock_asked; // the API has answered, with its time or without
 };
 
 // dispatch_lines.c

@@ -272,14 +272,15 @@ static void fail_defaults(struct line *line, const struct outcome *outcome)
     }
 }
 
-// The answer to the reading of the job's defaults.
-static void take_defaults(void *context, int64_t tag, const struct http_response *response)
+// The answer to the reading of the job.
+static void take_job(void *context, int64_t tag, const struct http_response *response)
 {
     struct line *line = context;
     struct dispatch *dispatch = line->dispatch;
     struct flow *flow = dispatch->flow;
     struct outcome outcome;
     flow_call_ended(flow, ACTION_GET, false, response, &outcome);
+    dispatch->clock_asked = dispatch->clock_asked || response->transport == TRANSPORT_OK;
     line->blocked_until_ms = 0;
     bytes_clear(&line->defaults);
     if (outcome.kind == OUTCOME_REFUSED) {
@@ -304,15 +305,18 @@ static void take_defaults(void *context, int64_t tag, const struct http_response
     }
 }
 
-static void read_defaults(struct line *line, const struct store_command *command)
+static void read_job(struct line *line, const struct store_command *command)
 {
     struct flow *flow = line->dispatch->flow;
     char path[HTTP_URL_MAX_BYTES];
+    if (line->defaults_state == DEFAULTS_READING) {
+        return;
+    }
     snprintf(path, sizeof path, "/applications/%s/resource-jobs/%s", command->application_id, command->resource_job_id);
     // What is in the window was journaled before this reading began, so the reading holds for all of it.
     int64_t until = line->loaded_id > command->id ? line->loaded_id : command->id;
     struct http_request request = {
-        .method = HTTP_GET, .path = path, .tag = until, .done = take_defaults, .context = line};
+        .method = HTTP_GET, .path = path, .tag = until, .done = take_job, .context = line};
     if (http_send(flow->http, &request) == STATUS_OK) {
         gate_started(flow->gate, flow->now_ms);
         line->defaults_state = DEFAULTS_READING;
@@ -328,9 +332,7 @@ static enum prepared find_defaults(struct line *line, const struct store_command
     bool fresh = line->defaults_state >= DEFAULTS_KNOWN && command->id <= line->defaults_until_id &&
                  strcmp(line->defaults_of, command->resource_job_id) == 0;
     if (!fresh) {
-        if (line->defaults_state != DEFAULTS_READING) {
-            read_defaults(line, command);
-        }
+        read_job(line, command);
         return PREPARED_BLOCKED;
     }
     *context = SPAN_NONE;
@@ -349,6 +351,11 @@ static enum prepared build_execute(struct line *line, struct attempt *attempt)
     const struct store_command *command = &attempt->command;
     struct span context = span_of(command->context);
     bool marked = api->policy == CONFIG_POLICY_RECONCILE && api->marker[0];
+    if (marked && !line->dispatch->flow->gate->clock_known && !line->dispatch->clock_asked) {
+        // Without the API's time at its sending, one whose answer is lost could not be looked for in a long log.
+        read_job(line, command);
+        return PREPARED_BLOCKED;
+    }
     if (marked && !command->context) {
         enum prepared result = find_defaults(line, command, &context);
         if (result != PREPARED) {

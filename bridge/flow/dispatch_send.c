@@ -251,7 +251,7 @@ static void submit_sent(struct attempt *attempt)
     struct store_change *change = flow_change(&attempt->command, COMMAND_SENT);
     change->fields = STORE_SET_SENT;
     change->sent_ms = flow->wall_ms;
-    change->server_ms = gate_server_ms(flow->gate, flow->wall_ms);
+    change->server_ms = gate_server_ms(flow->gate, flow->now_ms);
     change->marked = attempt->marked;
     attempt->phase = ATTEMPT_COMMITTING;
     gate_started(flow->gate, flow->now_ms);

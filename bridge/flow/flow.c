@@ -24,7 +24,7 @@ void flow_call_ended(struct flow *flow, enum action call, bool repeated, const s
     if (response->error[0]) {
         snprintf(outcome->error_message, sizeof outcome->error_message, "%s", response->error);
     }
-    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->wall_ms);
+    gate_clock(flow->gate, outcome_http_date_ms(response->date), flow->now_ms);
     gate_ended(flow->gate, outcome, flow->now_ms, random_next(flow->random));
     metrics_call(flow->metrics, call, response->transport, response->status, response->took_us);
     if (outcome->kind != OUTCOME_DONE && outcome->kind != OUTCOME_REFUSED) {
@@ -231,7 +231,7 @@ struct store_change *flow_started(const struct flow *flow, const struct store_co
     flow_set_error(change, NULL, NULL, http_status);
     change->done_ms = flow->wall_ms;
     change->ended_ms = command->follow ? 0 : flow->wall_ms;
-    change->server_ms = gate_server_ms(flow->gate, command->sent_ms);
+    change->server_ms = gate_server_ms(flow->gate, flow->now_ms - (flow->wall_ms - command->sent_ms));
     memcpy(change->execution_id, execution_id, strlen(execution_id) + 1);
     flow_tell_accepted(flow_telling(flow), change, command, execution_id, 0, SPAN_NONE);
     struct flow_run run = {.execution_id = execution_id, .state = "queued", .progress = 0};

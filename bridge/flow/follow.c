@@ -295,7 +295,7 @@ static void take_page(struct track *track, struct span body)
     track->unsettled = store_count(flow->reader, COMMAND_SENT, track->job) > 0 ||
                        store_count(flow->reader, COMMAND_AMBIGUOUS, track->job) > 0;
     if (track->watch && track->watch_since_ms == 0) {
-        track->watch_since_ms = gate_server_ms(flow->gate, flow->wall_ms);
+        track->watch_since_ms = gate_server_ms(flow->gate, flow->now_ms);
     }
     runlog_parse(body, take_entry, track, &count, NULL);
     track->want.last_limit = track->plan.limit;

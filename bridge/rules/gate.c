@@ -87,17 +87,17 @@ void gate_ended(struct gate *gate, const struct outcome *outcome, int64_t now_ms
     }
 }
 
-void gate_clock(struct gate *gate, int64_t server_ms, int64_t wall_ms)
+void gate_clock(struct gate *gate, int64_t server_ms, int64_t now_ms)
 {
     if (server_ms >= 0) {
         gate->clock_known = true;
-        gate->clock_offset_ms = server_ms - wall_ms;
+        gate->clock_offset_ms = server_ms - now_ms;
     }
 }
 
-int64_t gate_server_ms(const struct gate *gate, int64_t wall_ms)
+int64_t gate_server_ms(const struct gate *gate, int64_t now_ms)
 {
-    return gate->clock_known ? wall_ms + gate->clock_offset_ms : 0;
+    return gate->clock_known ? now_ms + gate->clock_offset_ms : 0;
 }
 
 int64_t gate_held_ms(const struct gate *gate, int64_t now_ms)

@@ -22,7 +22,7 @@ struct gate {
     uint32_t held;         // 429 in a row
     uint32_t refused;      // 401 in a row
     bool clock_known;
-    int64_t clock_offset_ms;                                     // the API's wall clock less ours
+    int64_t clock_offset_ms;                                     // the API's wall clock less our monotonic one
     char reason[OUTCOME_TYPE_BYTES + OUTCOME_MESSAGE_BYTES + 2]; // of the last trouble
 };
 
@@ -38,9 +38,10 @@ int64_t gate_wait_ms(const struct gate *gate, int64_t now_ms);
 void gate_started(struct gate *gate, int64_t now_ms);
 void gate_ended(struct gate *gate, const struct outcome *outcome, int64_t now_ms, uint64_t chance);
 // What the Date header of an answer says (ms since the epoch, -1: nothing).
-void gate_clock(struct gate *gate, int64_t server_ms, int64_t wall_ms);
-// The API's time for a wall time of ours; 0 when the API's clock is not known yet.
-int64_t gate_server_ms(const struct gate *gate, int64_t wall_ms);
+void gate_clock(struct gate *gate, int64_t server_ms, int64_t now_ms);
+// The API's time at a moment of ours; 0 when the API's clock is not known yet. Our wall clock has no part in it: a
+// gateway often gets the right time only after its start.
+int64_t gate_server_ms(const struct gate *gate, int64_t now_ms);
 // How long calls are held still, by a pause that the API asked for or by the breaker.
 int64_t gate_held_ms(const struct gate *gate, int64_t now_ms);
 // A phrase for what is wrong with the API now, "" when nothing is.

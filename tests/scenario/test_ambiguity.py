@@ -180,7 +180,6 @@ def test_a_job_whose_defaults_cannot_be_read_is_not_run_without_them(site):
 @pytest.mark.parametrize("acted", [True, False], ids=["acted", "not acted"])
 def test_a_log_of_more_than_a_page_is_read_to_the_time_of_sending(site, acted):
     site.start(run_ms=60000)
-    site.send("get").accepted()  # from here on the API's clock is known
     site.api.fault("execute", "actThenDrop" if acted else "drop", times=1)
     command = site.send("execute", {"templateContext": {"n": 1}})
     site.api.wait_requests("execute", 1)
@@ -195,7 +194,6 @@ def test_a_log_of_more_than_a_page_is_read_to_the_time_of_sending(site, acted):
 def test_a_log_that_does_not_reach_back_decides_nothing(site, excess, most):
     """The API's largest limit is smaller than what has been run since."""
     site.start(run_ms=60000)
-    site.send("get").accepted()
     site.api.settings(maxLimit=most, limitExcess=excess)
     site.api.fault("execute", "drop", times=1)
     command = site.send("execute", {"templateContext": {"n": 1}})
@@ -213,10 +211,22 @@ def test_a_log_that_reaches_further_back_decides(site):
     for _ in range(50):
         site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
     site.api.settings(clockOffsetMs=0, runMs=60000)
-    site.send("get").accepted()
     site.api.fault("execute", "drop", times=1)
     command = site.send("execute", {"templateContext": {"n": 1}})
     site.api.wait_requests("execute", 1)
     for _ in range(50):
         site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
     assert command.accepted(timeout=30)["executionId"] == site.api.executions()[0]["executionId"]
+
+
+def test_the_first_call_of_a_process_can_be_looked_for_in_a_long_log(site):
+    """Its time by the API's clock is known, though nothing else has been heard of the API: it was asked before."""
+    site.start_around(run_ms=1)
+    site.api.settings(clockOffsetMs=-2 * 3600_000, maxLimit=100)
+    for _ in range(150):
+        site.api.start_run(JOB_IDS[0], templateContext='{"n":1}')
+    site.api.settings(clockOffsetMs=3600_000)
+    site.api.fault("execute", "drop", times=1)
+    site.start_bridge()
+    execution = site.send("execute", {"templateContext": {"n": 1}}).accepted(timeout=30)["executionId"]
+    assert [e["executionId"] for e in site.api.executions()] == [execution]
