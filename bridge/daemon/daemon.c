@@ -254,6 +254,9 @@ int daemon_run(const char *config_path, struct config *config)
         wind_down(&daemon);
     }
     daemon_tear_down(&daemon);
+    if (rc == STATUS_OK) {
+        service_status("ended"); // `systemctl status` goes on showing the last one
+    }
     LOG_INFO("jobbridge ended");
     log_flush();
     return rc == STATUS_OK ? EX_OK : exit_code(rc);

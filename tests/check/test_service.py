@@ -63,11 +63,12 @@ def test_the_drop_in_names_what_systemd_provides():
 
 def test_a_reload_checks_before_it_signals_also_with_credentials():
     """systemd 252 lets only the service itself see its credentials, not the commands of a reload: with them the check
-    must be root's, or every reload fails."""
+    must be in its mount namespace, and as its user, or every reload fails."""
     own = [value for key, value in settings() if key == "Service.ExecReload"]
     assert own[0].startswith("jobbridge check ") and own[1:] == ["kill -HUP $MAINPID"]
     drop_in = [value for key, value in settings(DROP_IN) if key == "Service.ExecReload"]
-    assert drop_in == ["", "+" + own[0], own[1]]
+    assert drop_in[::2] == ["", own[1]] and drop_in[1].endswith(" " + own[0])
+    assert drop_in[1].startswith("+nsenter --target=${MAINPID} --mount setpriv --reuid=jobbridge --regid=jobbridge ")
 
 
 def test_systemd_understands_the_drop_in(tmp_path):

@@ -69,4 +69,4 @@ def test_an_end_is_told(site, manager):
     manager.wait_status("connected to the broker")
     eventually(lambda: manager.count("WATCHDOG") >= 2, "that the loop turns")
     assert site.bridge.terminate() == 0
-    assert manager.count("STOPPING") == 1
+    assert manager.count("STOPPING") == 1 and manager.status == "ended"
