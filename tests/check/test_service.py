@@ -16,7 +16,7 @@ EXPOSURE_MAX = 12  # tenths of systemd's 0 (closed) to 10 (exposed); the network
 def settings(path=UNIT):
     """Pairs of section.key and value, in the order of the file."""
     section, pairs = "", []
-    for line in text(path).splitlines():
+    for line in re.sub(r"\\\n *", "", text(path)).splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line and not line.startswith("#"):
