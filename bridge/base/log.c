@@ -339,11 +339,11 @@ void log_use_clock(const struct clock *clock)
 }
 
 // systemd puts "device:inode" of what it connected into JOURNAL_STREAM; a later redirection makes it untrue.
-static bool stderr_is_journal(void)
+static bool is_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     struct stat st;
-    if (!stream || fstat(STDERR_FILENO, &st) != 0) {
+    if (!stream || fstat(fd, &st) != 0) {
         return false;
     }
     char expected[64];
@@ -355,5 +355,10 @@ void log_setup(enum log_level level, enum log_format format)
 {
     atomic_store(&chosen_level, level);
     atomic_store(&chosen_format, format);
-    atomic_store(&to_journal, stderr_is_journal());
+    atomic_store(&to_journal, is_journal(STDERR_FILENO));
+}
+
+const char *log_priority(int fd, enum log_level level)
+{
+    return is_journal(fd) ? priorities[level] : "";
 }

@@ -45,6 +45,8 @@ struct log_field {
 // Takes effect at once for all threads. Where standard error is the journal (JOURNAL_STREAM names it), lines carry the
 // "<3>" priorities of sd-daemon(3) and no time of their own.
 void log_setup(enum log_level level, enum log_format format);
+// For lines that are no events: that priority ("<3>", borrowed for ever) where fd is the journal, else "". Any thread.
+const char *log_priority(int fd, enum log_level level);
 // event: a constant phrase (a literal: its address is kept), the same for the same kind of event; fields: ended by
 // LOG_END. errno is left as it was.
 void log_write(enum log_level level, const char *event, const struct log_field *fields);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints what io/config finds. Must never change anything, connect to anything, or print a secret. Main thread.
 #include "cli/cli_check.h"
+#include "cli/cli_config.h"
 #include "cli/cli_options.h"
 #include "io/config.h"
 #include "io/config_schema.h"
@@ -9,18 +10,6 @@
 #include <sysexits.h>
 
 #define REPORT_MAX_BYTES ((size_t)1024 * 1024) // 200 problems of at most 2 KiB each, escaped, fit well
-
-static void print_problems(const struct config_problems *problems)
-{
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct config_problem *problem = &problems->items[i];
-        printf("%s:%d: %s%s%s\n", problem->file, problem->line, problem->key, problem->key[0] != '\0' ? ": " : "",
-               problem->text);
-    }
-    if (problems->left_out > 0) {
-        printf("and %zu more\n", problems->left_out);
-    }
-}
 
 // An empty array or object begins with its bracket, so json_put_key knows where a comma belongs; elements do not.
 static void put_separator(struct bytes *out)
@@ -119,7 +108,7 @@ static int check_file(const struct cli_options *options)
     } else if (rc == STATUS_OK) {
         puts("ok");
     } else {
-        print_problems(&problems);
+        cli_config_print(stdout, &problems);
     }
     config_problems_free(&problems);
     config_free(config);

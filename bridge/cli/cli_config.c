@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // See cli_config.h. Must never print a secret: there is none in what it reads. Main thread.
 #include "cli/cli_config.h"
-#include <stdio.h>
+#include "base/log.h"
 #include <sysexits.h>
 
-static void print_problems(const struct config_problems *problems)
+void cli_config_print(FILE *to, const struct config_problems *problems)
 {
+    const char *priority = log_priority(fileno(to), LOG_LEVEL_ERROR);
     for (size_t i = 0; i < problems->count; i++) {
         const struct config_problem *problem = &problems->items[i];
-        (void)fprintf(stderr, "%s:%d: %s%s%s\n", problem->file, problem->line, problem->key,
+        (void)fprintf(to, "%s%s:%d: %s%s%s\n", priority, problem->file, problem->line, problem->key,
                       problem->key[0] != '\0' ? ": " : "", problem->text);
+    }
+    if (problems->left_out > 0) {
+        (void)fprintf(to, "%sand %zu more\n", priority, problems->left_out);
     }
 }
 
@@ -20,7 +24,7 @@ int cli_config_load(const char *path, bool files, struct config **config)
     if (rc == STATUS_OK && files) {
         rc = config_check_files(*config, &problems);
     }
-    print_problems(&problems);
+    cli_config_print(stderr, &problems);
     config_problems_free(&problems);
     if (rc != STATUS_OK) {
         config_free(*config);

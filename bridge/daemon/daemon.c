@@ -88,6 +88,9 @@ static void check_health(struct daemon *daemon)
     }
     health_set(&daemon->health, HEALTH_API, gate_trouble(&daemon->gate));
     count_trouble(daemon, &counts);
+    if (daemon->health.changes != daemon->health_told) {
+        daemon_tell_manager(daemon, false);
+    }
 }
 
 static void publish_status(struct daemon *daemon)
@@ -246,11 +249,14 @@ int daemon_run(const char *config_path, struct config *config)
         LOG_INFO("jobbridge started", LOG_TEXT("version", JOBBRIDGE_VERSION), LOG_TEXT("journal", config->journal.path),
                  LOG_INT("jobs", config->job_count), LOG_INT("routes", config->route_count));
         daemon_resume(&daemon);
-        service_ready("connecting to the broker"); // it does its work without one: what is due is in the journal
+        daemon_tell_manager(&daemon, true); // it does its work without a broker: what is due is in the journal
         run_loop(&daemon);
         wind_down(&daemon);
     }
     daemon_tear_down(&daemon);
+    if (rc == STATUS_OK) {
+        service_status("ended"); // `systemctl status` goes on showing the last one
+    }
     LOG_INFO("jobbridge ended");
     log_flush();
     return rc == STATUS_OK ? EX_OK : exit_code(rc);

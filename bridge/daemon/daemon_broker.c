@@ -52,6 +52,19 @@ static int64_t next_epoch(void *context, bool new_session)
     return store_next_epoch(daemon->store, new_session);
 }
 
+void daemon_tell_manager(struct daemon *daemon, bool ready)
+{
+    const char *reason = health_reason(&daemon->health);
+    const char *broker = daemon->online            ? "connected to the broker"
+                         : daemon->broker_error[0] ? "broker away: "
+                                                   : "connecting to the broker";
+    char text[HEALTH_REASON_BYTES + MQTT_REASON_BYTES + 64];
+    snprintf(text, sizeof text, "%s%s%s%s", broker, daemon->online ? "" : daemon->broker_error,
+             reason[0] ? "; degraded: " : "", reason);
+    (ready ? service_ready : service_status)(text);
+    daemon->health_told = daemon->health.changes;
+}
+
 static void on_online(void *context, bool session_present, const char *refused)
 {
     struct daemon *daemon = context;
@@ -66,20 +79,18 @@ static void on_online(void *context, bool session_present, const char *refused)
     filters_taken(&daemon->flow);
     announce_jobs(&daemon->flow, !session_present); // a broker that forgot the session may have forgotten these, too
     outbox_arrived(daemon->outbox, INT64_MAX);
-    service_status("connected to the broker");
+    daemon_tell_manager(daemon, false);
     memory_release_code();
 }
 
 static void on_offline(void *context, const char *reason)
 {
     struct daemon *daemon = context;
-    char text[MQTT_REASON_BYTES * 2];
     daemon->online = false;
     daemon->metrics.last_error_ms[METRICS_BROKER] = daemon->flow.wall_ms;
     snprintf(daemon->broker_error, sizeof daemon->broker_error, "%s", reason);
     outbox_offline(daemon->outbox);
-    snprintf(text, sizeof text, "broker away: %s", reason);
-    service_status(text);
+    daemon_tell_manager(daemon, false);
 }
 
 static void on_published(void *context, int64_t id, const char *reason)

@@ -35,6 +35,7 @@ struct daemon {
     struct follow *follow;
     struct outbox *outbox;
     struct health health;
+    unsigned health_told; // to the service manager: health.changes then
     struct desk desk;
     struct control *control;
     struct metrics metrics;
@@ -75,6 +76,9 @@ void daemon_start_serving(struct daemon *daemon); // the web side, as the config
 enum status daemon_start_mqtt(struct daemon *daemon);
 void daemon_collect_mqtt(struct daemon *daemon); // what has come from the connection
 void daemon_say_offline(struct daemon *daemon, const char *reason);
+// What `systemctl status` shows: how it stands with the broker, and what else is wrong. ready: also the end of a start
+// or of a reload.
+void daemon_tell_manager(struct daemon *daemon, bool ready);
 
 // daemon_reload.c
 void daemon_reload(struct daemon *daemon);

@@ -99,6 +99,7 @@ static void connect_anew(struct daemon *daemon, bool moved)
         _exit(EX_TEMPFAIL);
     }
     daemon->online = false;
+    daemon->broker_error[0] = '\0'; // of the connection that was
     outbox_set_mqtt(daemon->outbox, daemon->mqtt);
 }
 
@@ -142,10 +143,9 @@ void daemon_reload(struct daemon *daemon)
         daemon->metrics.reloads++;
         health_set(&daemon->health, HEALTH_CONFIG, "");
         LOG_INFO("configuration reloaded", LOG_TEXT("file", daemon->config_path));
-        service_ready("configuration reloaded");
     } else {
         daemon->metrics.reloads_failed++;
         health_set(&daemon->health, HEALTH_CONFIG, reason);
-        service_ready("the new configuration is wrong; the old one is in use");
     }
+    daemon_tell_manager(daemon, true);
 }

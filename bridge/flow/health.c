@@ -24,7 +24,13 @@ const char *health_reason(const struct health *health)
 void health_set(struct health *health, enum health_trouble trouble, const char *reason)
 {
     bool was_well = health_reason(health)[0] == '\0';
-    snprintf(health->troubles[trouble], HEALTH_REASON_BYTES, "%s", reason ? reason : "");
+    char text[HEALTH_REASON_BYTES];
+    snprintf(text, sizeof text, "%s", reason ? reason : "");
+    if (strcmp(health->troubles[trouble], text) == 0) {
+        return;
+    }
+    memcpy(health->troubles[trouble], text, strlen(text) + 1);
+    health->changes++;
     bool is_well = health_reason(health)[0] == '\0';
     if (was_well != is_well) {
         health->since_ms = health->flow->wall_ms;

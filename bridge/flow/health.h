@@ -24,6 +24,7 @@ enum health_trouble {
 struct health {
     struct flow *flow;
     int64_t since_ms;                                         // wall, of the state now
+    unsigned changes;                                         // of the troubles, so far
     char troubles[HEALTH_TROUBLE_COUNT][HEALTH_REASON_BYTES]; // "": none
     char told[HEALTH_REASON_BYTES];
     bool online_told; // on this connection

@@ -6,6 +6,7 @@
 #include "rules/json_write.h"
 #include "rules/reply.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static void put_bool(struct bytes *out, const char *name, bool value)
@@ -220,15 +221,17 @@ static void put_runs(const struct flow *flow, struct bytes *out)
     bytes_add_char(out, ']');
 }
 
-static void put_deadletter(void *context, int64_t at_ms, struct span topic, struct span payload, struct span reason)
+static void put_deadletter(void *context, const struct store_deadletter *letter)
 {
     struct bytes *out = context;
+    char id[24];
+    snprintf(id, sizeof id, "D%lld", (long long)letter->id); // as `jobbridge queue` has it
     begin_element(out);
-    topic.len = utf8_cut(topic, WATCH_DEAD_TOPIC_MAX);
-    put_time(out, "at", at_ms);
-    json_put_member_text(out, "topic", topic);
-    json_put_member_text(out, "payload", payload);
-    json_put_member_text(out, "reason", reason);
+    json_put_member_text(out, "id", span_of(id));
+    put_time(out, "at", letter->at_ms);
+    json_put_member_text(out, "topic", (struct span){letter->topic.at, utf8_cut(letter->topic, WATCH_DEAD_TOPIC_MAX)});
+    json_put_member_text(out, "payload", letter->payload);
+    json_put_member_text(out, "reason", span_of(letter->reason ? letter->reason : ""));
     bytes_add_char(out, '}');
 }
 

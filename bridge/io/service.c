@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NOTIFY_MAX_BYTES 256
+#define NOTIFY_MAX_BYTES 1024
 
 int service_signals(void)
 {
@@ -59,21 +59,25 @@ static void notify(const char *text)
     }
 }
 
-void service_ready(const char *status)
+static void notify_status(const char *before, const char *status)
 {
     char text[NOTIFY_MAX_BYTES];
-    snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status);
+    int len = snprintf(text, sizeof text, "%sSTATUS=", before);
+    snprintf(text + len, sizeof text - (size_t)len, "%s", status);
+    for (char *newline = text + len; (newline = strchr(newline, '\n')) != NULL;) {
+        *newline = ' '; // what is behind it would be another assignment
+    }
     notify(text);
+}
+
+void service_ready(const char *status)
+{
+    notify_status("READY=1\n", status);
 }
 
 void service_status(const char *status)
 {
-    char text[NOTIFY_MAX_BYTES];
-    snprintf(text, sizeof text, "STATUS=%s", status);
-    for (char *newline = text; (newline = strchr(newline, '\n')) != NULL;) {
-        *newline = ' '; // what is behind it would be another assignment
-    }
-    notify(text);
+    notify_status("", status);
 }
 
 void service_reloading(void)

@@ -273,11 +273,16 @@ size_t store_list_open(struct store_reader *reader, enum command_state state, bo
                        size_t max);
 // Executes among the last STORE_RECENT_SCAN commands that have ended, newest first.
 size_t store_list_ended(struct store_reader *reader, struct store_ref *refs, size_t max);
+struct store_deadletter {
+    int64_t id;
+    int64_t at_ms;
+    struct span topic; // borrowed
+    struct span payload;
+    const char *reason;
+};
 // The newest dead letters, newest first; payload is cut to payload_max bytes.
 void store_each_deadletter(struct store_reader *reader, size_t max, size_t payload_max,
-                           void (*each)(void *context, int64_t at_ms, struct span topic, struct span payload,
-                                        struct span reason),
-                           void *context);
+                           void (*each)(void *context, const struct store_deadletter *letter), void *context);
 // The oldest command of that job and state for each resource job that the commands were accepted for: a reload may have
 // given the name to another one.
 size_t store_list_targets(struct store_reader *reader, enum command_state state, const char *job,
@@ -313,13 +318,6 @@ struct store_filter {
 enum status store_query(struct store_reader *reader, const struct store_filter *filter,
                         void (*each)(void *context, const struct store_command *command), void *context);
 
-struct store_deadletter {
-    int64_t id;
-    int64_t at_ms;
-    struct span topic; // borrowed
-    struct span payload;
-    const char *reason;
-};
 // Newest first; at most max, that came in [since_ms, until_ms), 0: any time. id 0: all, else that one alone.
 enum status store_query_dead(struct store_reader *reader, int64_t id, int64_t since_ms, int64_t until_ms, size_t max,
                              void (*each)(void *context, const struct store_deadletter *letter), void *context);

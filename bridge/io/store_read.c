@@ -72,7 +72,7 @@ static const char *const texts[] = {
                          " WHERE state < 6 AND state = ? LIMIT " READ_SCAN_MAX ") ORDER BY id DESC LIMIT ?",
     [READ_ENDED] = "SELECT id, action, expires_ms FROM commands WHERE id > (SELECT max(id) FROM commands) - ?"
                    " AND state > 5 AND action = 0 ORDER BY id DESC LIMIT ?",
-    [READ_DEADLETTERS] = "SELECT at_ms, topic, substr(payload, 1, ?), reason FROM deadletters ORDER BY id DESC"
+    [READ_DEADLETTERS] = "SELECT id, at_ms, topic, substr(payload, 1, ?), reason FROM deadletters ORDER BY id DESC"
                          " LIMIT ?",
     [READ_TARGETS] = "SELECT min(id), action, expires_ms FROM commands WHERE state < 6 AND state = ? AND job = ?"
                      " GROUP BY application_id, resource_job_id LIMIT ?",
@@ -390,9 +390,7 @@ size_t store_list_ended(struct store_reader *reader, struct store_ref *refs, siz
 }
 
 void store_each_deadletter(struct store_reader *reader, size_t max, size_t payload_max,
-                           void (*each)(void *context, int64_t at_ms, struct span topic, struct span payload,
-                                        struct span reason),
-                           void *context)
+                           void (*each)(void *context, const struct store_deadletter *letter), void *context)
 {
     sqlite3_stmt *statement = store_db_statement(&reader->db, READ_DEADLETTERS);
     if (!statement) {
@@ -401,12 +399,13 @@ void store_each_deadletter(struct store_reader *reader, size_t max, size_t paylo
     sqlite3_bind_int64(statement, 1, (int64_t)payload_max);
     sqlite3_bind_int64(statement, 2, (int64_t)max);
     while (step(reader, statement)) {
-        struct span texts_of[3];
-        for (int i = 0; i < 3; i++) {
-            texts_of[i].at = sqlite3_column_blob(statement, i + 1);
-            texts_of[i].len = (size_t)sqlite3_column_bytes(statement, i + 1);
-        }
-        each(context, sqlite3_column_int64(statement, 0), texts_of[0], texts_of[1], texts_of[2]);
+        struct store_deadletter letter = {
+            .id = sqlite3_column_int64(statement, 0),
+            .at_ms = sqlite3_column_int64(statement, 1),
+            .topic = {sqlite3_column_blob(statement, 2), (size_t)sqlite3_column_bytes(statement, 2)},
+            .payload = {sqlite3_column_blob(statement, 3), (size_t)sqlite3_column_bytes(statement, 3)},
+            .reason = (const char *)sqlite3_column_text(statement, 4)};
+        each(context, &letter);
     }
     sqlite3_reset(statement);
 }

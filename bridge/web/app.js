@@ -68,7 +68,8 @@ function runItem(entry) {
 }
 function drawRuns() {
   const all = [...runs.values()].sort((a, b) => b.id - a.id);
-  const open = all.filter(entry => !entry.run.outcome).slice(0, RUNS);
+  // What is only pending stands among the waiting commands: it is no run yet.
+  const open = all.filter(entry => !entry.run.outcome && entry.run.executionId).slice(0, RUNS);
   const ended = all.filter(entry => entry.run.outcome).sort((a, b) => b.run.at < a.run.at ? -1 : 1).slice(0, ENDED);
   runs = new Map([...open, ...ended].map(entry => [entry.id, entry]));
   if (changed('open', open)) fill('open', open.map(runItem), 'No run is open.');
@@ -82,15 +83,18 @@ function drawSoon() { // a hundred events draw once
 }
 
 function drawState(now) {
-  $('client').textContent = now.client;
-  document.title = `${now.state} – ${now.client} – jobbridge`;
+  const client = now.client === 'jobbridge' ? '' : now.client; // the default says nothing
+  $('client').textContent = client;
+  document.title = [now.state, client, 'jobbridge'].filter(Boolean).join(' – ');
   if (changed('state', [now.state, now.reason, now.since]))
-    $('state').replaceChildren(tag(now.state), ` ${now.reason ? now.reason + ' — ' : ''}since `, time(now.since));
+    $('state').replaceChildren(tag(now.state), ' ', make('bdi', '', now.reason), `${now.reason ? ' — ' : ''}since `,
+      time(now.since));
   const ended = now.runsEnded;
   const numbers = [['Received', now.commands.received], ['Accepted', now.commands.accepted],
     ['Rejected', now.commands.rejected], ['Pending', now.commands.pending], ['Open runs', now.runsOpen],
     ['Succeeded', ended.succeeded], ['Not succeeded', ended.partial + ended.failed + ended.canceled + ended.unknown],
-    ['Dead letters', now.deadlettersNew], ['To publish', now.journal.outbox], ['Broker', now.broker.connected ? 'connected' : 'away'],
+    ['New dead letters', now.deadlettersNew], ['To publish', now.journal.outbox],
+    ['Broker', now.broker.connected ? 'connected' : 'away'],
     ['API', now.api.breaker === 'open' ? 'away' : now.api.held ? 'held' : 'at work'],
     ['Journal', now.journal.writable ? 'writable' : 'not writable']];
   if (changed('parts', numbers))
@@ -100,12 +104,12 @@ function drawState(now) {
     make('span', 'dim', `${job.open} open, ${job.waiting} waiting`))), 'No job is configured.');
   if (changed('waiting', now.waiting)) fill('waiting', now.waiting.map(command => make('li', '', null,
     make('div', 'row', null, make('strong', '', command.job), make('span', '', command.action),
-      make('span', '', command.requestId), time(command.arrived)),
-    make('div', 'dim', command.reason + (command.attempts ? `, ${command.attempts} attempt${command.attempts > 1 ? 's' : ''}` : '')))),
-  'Nothing waits.');
+      make('span', '', command.requestId), make('span', 'id', '#' + command.id), time(command.arrived)),
+    make('div', 'dim', command.reason + (command.attempts ? `, ${command.attempts} attempt${command.attempts > 1 ? 's' :
+      ''}` : '')))), 'Nothing waits.');
   if (changed('dead', now.deadletters)) fill('dead', now.deadletters.map(letter => make('li', '', null,
-    make('div', 'row', null, make('strong', '', cut(letter.topic)), time(letter.at)), make('div', '', letter.reason),
-    letter.payload ? make('pre', '', letter.payload) : '')), 'None.');
+    make('div', 'row', null, make('strong', '', cut(letter.topic)), make('span', 'id', letter.id), time(letter.at)),
+    make('div', '', letter.reason), letter.payload ? make('pre', '', letter.payload) : '')), 'None.');
   if (changed('foot', now.version)) $('foot').replaceChildren(make('span', 'dim', `jobbridge ${now.version}, up since `),
     time(now.started));
 }

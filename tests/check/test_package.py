@@ -109,3 +109,6 @@ def test_its_scripts():
         assert lines[0] == "#!/bin/sh" and "set -e" in lines, script
     # Installing it starts nothing, and leaves what is enabled to the administrator.
     assert "invoke start" not in text(scripts[0]) and "systemctl enable" not in text(scripts[0])
+    # What `jobbridge probe` looks for before the first start is there, and systemd hears last of what has changed.
+    assert "install -d -m 750 -o jobbridge -g jobbridge /var/lib/jobbridge" in text(scripts[0])
+    assert text(scripts[2]).rindex("deb-systemd-helper") < text(scripts[2]).index("daemon-reload")

@@ -2,19 +2,21 @@
 """The unit of systemd: understood by systemd as it is in Debian, and as closed as the last time that somebody looked."""
 
 import os
+import re
 import shutil
 import subprocess
 
 from tree import ROOT, text
 
 UNIT = "deploy/systemd/jobbridge.service"
+DROP_IN = "deploy/systemd/credentials.conf"
 EXPOSURE_MAX = 12  # tenths of systemd's 0 (closed) to 10 (exposed); the network must stay open
 
 
-def settings():
+def settings(path=UNIT):
     """Pairs of section.key and value, in the order of the file."""
     section, pairs = "", []
-    for line in text(UNIT).splitlines():
+    for line in re.sub(r"\\\n *", "", text(path)).splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line and not line.startswith("#"):
@@ -51,9 +53,30 @@ def test_the_program_speaks_what_the_unit_expects():
 
 
 def test_the_drop_in_names_what_systemd_provides():
-    lines = text("deploy/systemd/credentials.conf").splitlines()
+    lines = text(DROP_IN).splitlines()
     loads = [line.lstrip("#").partition("=")[2] for line in lines if "LoadCredential=" in line]
     assert len(loads) == 2
     for load in loads:
         name, path = load.split(":")
         assert f"/run/credentials/jobbridge.service/{name}" in "".join(lines) and path == f"/etc/jobbridge/{name}"
+
+
+def test_a_reload_checks_before_it_signals_also_with_credentials():
+    """systemd 252 lets only the service itself see its credentials, not the commands of a reload: with them the check
+    must be in its mount namespace, and as its user, or every reload fails."""
+    own = [value for key, value in settings() if key == "Service.ExecReload"]
+    assert own[0].startswith("jobbridge check ") and own[1:] == ["kill -HUP $MAINPID"]
+    drop_in = [value for key, value in settings(DROP_IN) if key == "Service.ExecReload"]
+    assert drop_in[::2] == ["", own[1]] and drop_in[1].endswith(" " + own[0])
+    assert drop_in[1].startswith("+nsenter --target=${MAINPID} --mount setpriv --reuid=jobbridge --regid=jobbridge ")
+
+
+def test_systemd_understands_the_drop_in(tmp_path):
+    folder = tmp_path / "jobbridge.service.d"
+    folder.mkdir()
+    program = os.path.join(ROOT, "build", "dev", "jobbridge")
+    for path, name in ((UNIT, "../jobbridge.service"), (DROP_IN, "credentials.conf")):
+        (folder / name).write_text(re.sub(r"^(Exec\w+=\+?)jobbridge ", rf"\1{program} ", text(path), flags=re.MULTILINE))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(tmp_path / "jobbridge.service")],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr

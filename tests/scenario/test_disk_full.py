@@ -66,7 +66,7 @@ def test_full_and_empty_again(site, error):
 def test_full_while_runs_are_followed(site):
     """What the API did while the disk was full is told when it is not any more, each change once and in order."""
     disk = Disk(site, errno.ENOSPC)
-    site.start_around(run_ms=400)
+    site.start_around(run_ms=2000)
     site.start_bridge(env=disk.env)
     command = site.send("execute")
     command.wait_state("inProgress")

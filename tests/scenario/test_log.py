@@ -5,10 +5,12 @@ count; lines that a machine can read; the journal's priorities."""
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
-from harness import eventually
+from harness import eventually, patient
+from harness.bridge import PROGRAM
 
 FIELD = re.compile(r'([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))(?: |$)')
 
@@ -98,6 +100,23 @@ def test_the_journal_gets_priorities(site):
     assert lines and all(re.match(r"<[3467]>level=(error|warning|info|debug) event=", line) for line in lines), lines
     assert any(line.startswith("<4>level=warning") for line in lines)
     assert not any("time=" in line for line in lines)
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_the_journal_gets_a_wrong_configuration_as_errors(site, command):
+    """At a start as in `systemctl reload`: journalctl -p err is where somebody looks for it."""
+    site.config["broker"]["keepalive"] = 30
+    site.config["api"]["max_in_flight"] = 0
+    site.bridge.write_configuration(site.config)
+    with open(os.path.join(site.folder, "journal"), "w+", encoding="utf-8") as journal:
+        about = os.fstat(journal.fileno())
+        done = subprocess.run([PROGRAM, command, "-c", site.bridge.path], stdout=journal, stderr=journal,
+                              env={**os.environ, "JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"},
+                              timeout=patient(10), check=False)
+        journal.seek(0)
+        lines = journal.read().splitlines()
+    assert done.returncode == 78
+    assert len(lines) == 2 and all(line.startswith(f"<3>{site.bridge.path}:") for line in lines), lines
 
 
 def test_a_stream_that_is_not_ours_gets_none(site):

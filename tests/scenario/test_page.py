@@ -211,6 +211,8 @@ def test_light_dark_and_on_a_phone(site, browser):
             page.wait_text("#waiting", "held-0", "calls of the API are held")
             page.wait_text("#state", "degraded")
             page.wait_text("#ended", "errored")
+            assert "oven-0" in page.text("#open") and "held-0" not in page.text("#open"), "it is no run yet"
+            assert "D1" in page.text("#dead")
             page.picture(f"{scheme}-{name}")
             texts, bad = page.script(CONTRAST, CONTRAST_MIN)
             assert texts > 40 and bad == [], (scheme, bad)

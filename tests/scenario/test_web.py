@@ -108,6 +108,7 @@ def test_dead_letters(site):
     site.client.publish(topic, b"<b>\xff", wait=False)
     letters = eventually(lambda: web.status()["deadletters"], "a dead letter")
     assert letters[0]["topic"] == topic[:512] and letters[0]["payload"].startswith("<b>")
+    assert letters[0]["id"] == "D1"  # by which `jobbridge queue` knows it
     assert web.metrics()["jobbridge_messages_received_total", 'result="deadletter"'] == 1
 
 

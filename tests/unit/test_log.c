@@ -444,6 +444,17 @@ static void the_journal_gets_priorities_and_no_time(void **state)
     assert_string_equal(captured.lines[4], "<6>{\"level\":\"info\",\"event\":\"i\"}");
 }
 
+static void a_line_that_is_no_event_gets_one_too(void **state)
+{
+    (void)state;
+    set_journal_stream(true);
+    assert_string_equal(log_priority(STDERR_FILENO, LOG_LEVEL_ERROR), "<3>");
+    set_journal_stream(false);
+    assert_string_equal(log_priority(STDERR_FILENO, LOG_LEVEL_ERROR), "");
+    unsetenv("JOURNAL_STREAM");
+    assert_string_equal(log_priority(STDERR_FILENO, LOG_LEVEL_ERROR), "");
+}
+
 static void a_redirection_is_not_the_journal(void **state)
 {
     (void)state;
@@ -551,6 +562,7 @@ int main(void)
         LOG_TEST(flush_tells_what_is_left),
         LOG_TEST(more_kinds_than_places_lose_no_count),
         LOG_TEST(the_journal_gets_priorities_and_no_time),
+        LOG_TEST(a_line_that_is_no_event_gets_one_too),
         LOG_TEST(a_redirection_is_not_the_journal),
         LOG_TEST(a_log_that_cannot_be_written_is_lost_and_errno_stays),
         LOG_TEST(lines_of_threads_do_not_mix),

@@ -55,6 +55,8 @@ static void test_what_the_manager_hears(void **state)
     (void)state;
     service_ready("connected");
     assert_string_equal(heard(), "READY=1\nSTATUS=connected");
+    service_ready("away:\nSTOPPING=1");
+    assert_string_equal(heard(), "READY=1\nSTATUS=away: STOPPING=1");
     service_status("away:\nREADY=1");
     assert_string_equal(heard(), "STATUS=away: READY=1");
     service_reloading();
