@@ -213,6 +213,7 @@ class Life:
         self.send(repeated)
         self.send(contradiction)
         self.orders["a1"] = repeated
+        self.wait("the answer to what is canceled", lambda: self.answered("a2"))  # one that waits is dropped instead
         self.orders["a2"] = Order("a2", "cancelExecution", "alpha", json.dumps({"requestId": "ca2", "of": "a2"}))
         self.send(self.orders["a2"])
         self.wait("answers", lambda: self.answered(*self.orders) and self._all_of_a_answered())
