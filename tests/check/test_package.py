@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian package of the release build: what lintian says of it, what is in it, what its scripts do."""
 
+import json
 import os
 import re
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -92,6 +95,50 @@ def test_the_container_has_what_the_package_needs():
     assert "libcurl4-openssl-dev" in needed
     assert [name for name in needed if name not in build.split() and name != "libcmocka-dev"] == []
     assert "\nUSER jobbridge\n" in final and "VOLUME /var/lib/jobbridge" in final
+    # Numbers of its own, not those that happen to be free in the base image: the owner of volume and token knows them.
+    assert "groupadd --gid 64000 " in final and "useradd --uid 64000 --gid 64000 " in final
+
+
+def container_health():
+    """The options and the command of HEALTHCHECK."""
+    lines = text("deploy/container/Containerfile").replace("\\\n", "")
+    options, command = re.search(r"^HEALTHCHECK (.*?) CMD (\[.*\])$", lines, re.M).groups()
+    return dict(option.removeprefix("--").split("=") for option in options.split()), json.loads(command)
+
+
+def ask_health(answer):
+    """The exit code of the command when the page answers so; None: it is accepted, and nothing comes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = threading.Event()
+
+        def serve():
+            with server.accept()[0] as peer:
+                if answer is not None:
+                    peer.sendall(answer)
+                    peer.shutdown(socket.SHUT_WR)
+                done.wait(30)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            argv = container_health()[1]
+            argv = [word.replace("/9464", f"/{server.getsockname()[1]}") for word in argv]
+            argv[1] = argv[1] if answer is not None else "1"
+            return subprocess.run(argv, capture_output=True, check=False, timeout=20).returncode
+        finally:
+            done.set()
+            thread.join()
+
+
+def test_the_health_of_the_container():
+    options, command = container_health()
+    # The engine does not end the command itself (podman 4.3), and without a number one failure is enough for it.
+    assert command[0] == "timeout" and int(command[1]) < int(options["timeout"].removesuffix("s"))
+    assert options["retries"] == "3" and options["start-period"] == "10m"
+    assert ask_health(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n") == 0
+    assert ask_health(b"HTTP/1.0 401 Unauthorized\r\n\r\n") == 0, "http.token_file: the loop has answered"
+    assert ask_health(b"SSH-2.0-OpenSSH\r\n") != 0 and ask_health(b"") != 0
+    assert ask_health(None) == 124
 
 
 @pytest.mark.slow
