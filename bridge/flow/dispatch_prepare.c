@@ -315,8 +315,7 @@ static void read_job(struct line *line, const struct store_command *command)
     snprintf(path, sizeof path, "/applications/%s/resource-jobs/%s", command->application_id, command->resource_job_id);
     // What is in the window was journaled before this reading began, so the reading holds for all of it.
     int64_t until = line->loaded_id > command->id ? line->loaded_id : command->id;
-    struct http_request request = {
-        .method = HTTP_GET, .path = path, .tag = until, .done = take_job, .context = line};
+    struct http_request request = {.method = HTTP_GET, .path = path, .tag = until, .done = take_job, .context = line};
     if (http_send(flow->http, &request) == STATUS_OK) {
         gate_started(flow->gate, flow->now_ms);
         line->defaults_state = DEFAULTS_READING;

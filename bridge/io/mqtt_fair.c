@@ -96,14 +96,15 @@ int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 
 // A sleep that a message ends. The library's receive thread sleeps for 100 ms whenever poll() has waited a second for
 // nothing, and when it begins and there is no connection yet (MQTTAsync_cycle in MQTTAsyncUtils.c): a command that
-// comes then, and the very first answer of a broker, would wait for the rest of it. The parameter is that of usleep(3).
-int usleep(useconds_t us)
+// comes then, and the very first answer of a broker, would wait for the rest of it. The name and the parameter are
+// those of usleep(3), so that the library's calls arrive here.
+int usleep(useconds_t useconds)
 {
-    struct timespec length = {us / 1000000, (long)(us % 1000000) * 1000};
+    struct timespec length = {useconds / 1000000, (long)(useconds % 1000000) * 1000};
     struct pollfd fds[FAIR_FDS_MAX];
     nfds_t count = read_fresh ? read_count : 0; // else they may be anybody's by now
     read_fresh = false;
-    if (count == 0 && read_count == 0 && naps < FAIR_NAPS && us > FAIR_NAP_NS / 1000) {
+    if (count == 0 && read_count == 0 && naps < FAIR_NAPS && useconds > FAIR_NAP_NS / 1000) {
         naps++;
         length = (struct timespec){0, FAIR_NAP_NS};
     }
