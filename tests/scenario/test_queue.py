@@ -102,6 +102,7 @@ def test_drop_of_one_that_was_not_sent(site):
     site.config["api"]["retry"] = {"base_ms": 3600000, "max_ms": 3600000}  # it stays in its back-off
     gate = site.put_gate()
     site.start()
+    site.send("get").accepted()  # the API's clock is known, so that its own call comes first
     gate.close()
     command = site.send("execute", {"templateContext": {}})
     wait_state(site, command, "retryWait")
@@ -182,6 +183,7 @@ def test_drop_after_the_bridge(site):
     site.config["api"]["retry"] = {"base_ms": 3600000, "max_ms": 3600000}  # it stays in its back-off
     gate = site.put_gate()
     site.start()
+    site.send("get").accepted()  # the API's clock is known, so that its own call comes first
     gate.close()
     command = site.send("execute", {"templateContext": {}})
     wait_state(site, command, "retryWait")
