@@ -24,8 +24,7 @@ enum happening { HAPPENED_CONNECTED = 1, HAPPENED_SUBSCRIBED = 2, HAPPENED_LOST 
 struct mqtt_delivery {
     uint64_t hold; // its number among the acknowledgements that are kept back
     size_t bytes;
-    MQTTAsync_message *arrived;
-    char *topic;
+    char texts[];
 };
 
 struct outgoing {

@@ -257,23 +257,16 @@ static int64_t monotonic_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void end_delivery(struct mqtt_delivery *delivery)
-{
-    MQTTAsync_freeMessage(&delivery->arrived); // takes no lock of Paho's but its heap's
-    MQTTAsync_free(delivery->topic);
-    free(delivery);
-}
-
 void mqtt_settled(struct mqtt_delivery *delivery)
 {
     mqtt_hold_settle(delivery->hold, delivery->bytes);
-    end_delivery(delivery);
+    free(delivery);
 }
 
 void mqtt_abandoned(struct mqtt_delivery *delivery)
 {
     mqtt_hold_hang_up(delivery->hold);
-    end_delivery(delivery);
+    free(delivery);
 }
 
 void mqtt_acknowledge(void)
@@ -281,18 +274,35 @@ void mqtt_acknowledge(void)
     mqtt_hold_flush();
 }
 
-// NULL: its PUBACK goes out when the callback returns.
-static struct mqtt_delivery *begin_delivery(const struct mqtt *mqtt, MQTTAsync_message *arrived, char *topic,
-                                            int packet_id)
+static struct span keep(char **at, struct span text)
 {
-    struct mqtt_delivery *delivery = mqtt->settings.deliveries ? malloc(sizeof *delivery) : NULL;
-    size_t bytes = (size_t)arrived->payloadlen;
-    uint64_t hold = delivery ? mqtt_hold_begin(packet_id, bytes) : 0;
+    struct span kept = {*at, text.len};
+    if (text.len > 0) {
+        memcpy(*at, text.at, text.len);
+    }
+    *at += text.len;
+    return kept;
+}
+
+// The message's texts move into the delivery, which may outlive Paho's client and with it all of Paho's memory. NULL:
+// its PUBACK goes out when the callback returns.
+static struct mqtt_delivery *begin_delivery(const struct mqtt *mqtt, struct mqtt_message *message)
+{
+    size_t bytes = message->payload.len;
+    size_t texts_bytes = message->topic.len + bytes + message->response_topic.len + message->correlation.len;
+    struct mqtt_delivery *delivery = mqtt->settings.deliveries ? malloc(sizeof *delivery + texts_bytes) : NULL;
+    uint64_t hold = delivery ? mqtt_hold_begin(message->packet_id, bytes) : 0;
     if (hold == 0) {
         free(delivery);
         return NULL;
     }
-    *delivery = (struct mqtt_delivery){.hold = hold, .bytes = bytes, .arrived = arrived, .topic = topic};
+    delivery->hold = hold;
+    delivery->bytes = bytes;
+    char *at = delivery->texts;
+    message->topic = keep(&at, message->topic);
+    message->payload = keep(&at, message->payload);
+    message->response_topic = keep(&at, message->response_topic);
+    message->correlation = keep(&at, message->correlation);
     return delivery;
 }
 
@@ -309,12 +319,10 @@ static int take_message(void *context, char *topic, int topic_len, MQTTAsync_mes
         .epoch = mqtt->epoch,
     };
     read_properties(&arrived->properties, &message);
-    struct mqtt_delivery *delivery = begin_delivery(mqtt, arrived, topic, message.packet_id);
+    struct mqtt_delivery *delivery = begin_delivery(mqtt, &message);
     mqtt->settings.on_message(mqtt->settings.context, &message, delivery);
-    if (!delivery) {
-        MQTTAsync_freeMessage(&arrived);
-        MQTTAsync_free(topic);
-    }
+    MQTTAsync_freeMessage(&arrived);
+    MQTTAsync_free(topic);
     pthread_mutex_lock(&mqtt->lock);
     mqtt_send_waiting(mqtt);
     pthread_mutex_unlock(&mqtt->lock);
