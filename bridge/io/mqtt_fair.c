@@ -104,7 +104,7 @@ int usleep(useconds_t useconds)
     struct pollfd fds[FAIR_FDS_MAX];
     nfds_t count = read_fresh ? read_count : 0; // else they may be anybody's by now
     read_fresh = false;
-    if (count == 0 && read_count == 0 && naps < FAIR_NAPS && useconds > FAIR_NAP_NS / 1000) {
+    if (read_count == 0 && naps < FAIR_NAPS && useconds > FAIR_NAP_NS / 1000) {
         naps++;
         length = (struct timespec){0, FAIR_NAP_NS};
     }
