@@ -17,7 +17,8 @@ struct track {
     char application_id[COMMAND_ID_BYTES];
     char resource_job_id[COMMAND_ID_BYTES];
     bool watch;
-    int64_t watch_since_ms; // by the API's clock; runs that started before are not ours to tell. 0: not known yet
+    int64_t watch_from_ms;  // when watching began; runs that started before are not ours to tell
+    int64_t watch_since_ms; // the same by the API's clock; 0: not known yet
     bool reading;
     size_t uncommitted; // changes of the last reading that are not in the journal yet
     int64_t next_ms;
@@ -106,6 +107,7 @@ void follow_resume(struct follow *follow)
         if (job->watch) {
             struct track *track = find_track(follow, job->name, job->application_id, job->resource_job_id);
             track->watch = true;
+            track->watch_from_ms = flow->now_ms;
             track->watch_since_ms = store_newest_server_ms(flow->reader, job->name);
         }
     }
@@ -295,7 +297,7 @@ static void take_page(struct track *track, struct span body)
     track->unsettled = store_count(flow->reader, COMMAND_SENT, track->job) > 0 ||
                        store_count(flow->reader, COMMAND_AMBIGUOUS, track->job) > 0;
     if (track->watch && track->watch_since_ms == 0) {
-        track->watch_since_ms = gate_server_ms(flow->gate, flow->now_ms);
+        track->watch_since_ms = gate_server_ms(flow->gate, track->watch_from_ms);
     }
     runlog_parse(body, take_entry, track, &count, NULL);
     track->want.last_limit = track->plan.limit;

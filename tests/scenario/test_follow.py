@@ -158,6 +158,16 @@ def test_runs_of_others_are_published_when_watched(watching):
     assert len({m.json["seq"] for m in finals}) == 1
 
 
+def test_a_run_of_others_counts_from_the_start_of_watching(watching):
+    """Not from the first reading of the log that was answered, which a slow API has a second later and more."""
+    watching.start_around(run_ms=600)
+    watching.api.fault("logs", "delay", ms=2500, times=1)
+    watching.start_bridge()
+    run = watching.api.start_run(JOB_IDS[0], templateContext='{"n":1}')["executionId"]
+    watching.client.wait_message("bridges/jobbridge/jobs/recalibrate/status",
+                                 lambda m: m.json["executionId"] == run and "outcome" in m.json)
+
+
 def test_runs_of_others_are_silent_when_not_watched(site):
     site.start(run_ms=200)
     other = site.api.start_run(JOB_IDS[0])["executionId"]
