@@ -80,7 +80,6 @@ static void on_online(void *context, bool session_present, const char *refused)
     announce_jobs(&daemon->flow, !session_present); // a broker that forgot the session may have forgotten these, too
     outbox_arrived(daemon->outbox, INT64_MAX);
     daemon_tell_manager(daemon, false);
-    memory_release_code();
 }
 
 static void on_offline(void *context, const char *reason)
@@ -102,6 +101,8 @@ static void on_published(void *context, int64_t id, const char *reason)
         daemon->metrics.unpublished += reason[0] != '\0';
     } else if (reason[0]) {
         LOG_ERROR("broker refuses the bridge's status", LOG_TEXT("why", reason));
+    } else {
+        memory_release_code(); // the start, or a reconnection, is over
     }
 }
 

@@ -25,6 +25,7 @@
 #define FAIR_FDS_MAX      4  // connections of a process: one, and for a moment the one before
 #define FAIR_NAPS         20 // of a thread that has no connection yet, and how long they are
 #define FAIR_NAP_NS       5000000
+#define FAIR_READS        (POLLIN | POLLNVAL) // what the library polls its connections for, and nobody else
 
 static atomic_long waiting;
 static _Thread_local int64_t held_since_pause_ns; // set by the receive thread for its own next poll
@@ -33,6 +34,7 @@ static _Thread_local int read_fds[FAIR_FDS_MAX];  // what this thread polled las
 static _Thread_local size_t read_count;
 static _Thread_local bool read_fresh; // there was a poll since the last sleep
 static _Thread_local int naps;
+static _Thread_local int open_fd = -1; // the connection that was seen to be established
 
 void mqtt_fair_held(int64_t held_ns)
 {
@@ -75,6 +77,24 @@ static void note_fds(const struct pollfd *fds, nfds_t nfds)
     }
 }
 
+// The library looks whether a connection is established only when poll() has returned, and lets it wait for reading:
+// the whole second, as a broker says nothing before it is spoken to. The first poll of a new connection ends with that.
+static int poll_reads(struct pollfd *fds, nfds_t nfds, const struct timespec *until)
+{
+    struct pollfd *newest = &fds[nfds - 1];
+    bool opening = newest->events == FAIR_READS && newest->fd != open_fd;
+    newest->events |= opening ? POLLOUT : 0;
+    int ready = ppoll(fds, nfds, until, NULL);
+    if (opening) {
+        newest->events = FAIR_READS;
+        open_fd = ready > 0 && newest->revents ? newest->fd : open_fd;
+        ready -= ready > 0 && newest->revents == POLLOUT;
+        newest->revents &= (short)~POLLOUT;
+    }
+    note_fds(fds, nfds);
+    return ready;
+}
+
 // The parameters are those of poll(2); the name must be too, so that the library's calls arrive here.
 int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
@@ -87,11 +107,8 @@ int poll(struct pollfd *fds, nfds_t nfds, int timeout)
         held_since_pause_ns = 0;
     }
     struct timespec until = {timeout / 1000, (long)(timeout % 1000) * 1000000};
-    int ready = ppoll(fds, nfds, timeout < 0 ? NULL : &until, NULL);
-    if (nfds > 0 && (fds[0].events & POLLIN)) {
-        note_fds(fds, nfds);
-    }
-    return ready;
+    const struct timespec *bound = timeout < 0 ? NULL : &until;
+    return nfds > 0 && (fds[0].events & POLLIN) ? poll_reads(fds, nfds, bound) : ppoll(fds, nfds, bound, NULL);
 }
 
 // A sleep that a message ends. The library's receive thread sleeps for 100 ms whenever poll() has waited a second for
@@ -103,6 +120,7 @@ int usleep(useconds_t useconds)
     struct timespec length = {useconds / 1000000, (long)(useconds % 1000000) * 1000};
     struct pollfd fds[FAIR_FDS_MAX];
     nfds_t count = read_fresh ? read_count : 0; // else they may be anybody's by now
+    open_fd = read_fresh ? open_fd : -1;
     read_fresh = false;
     if (read_count == 0 && naps < FAIR_NAPS && useconds > FAIR_NAP_NS / 1000) {
         naps++;

@@ -101,7 +101,7 @@ class Bench:
     @staticmethod
     def start(site):
         folder = subjects.folder_for("start")
-        process, ready_ms = measures.start(folder, subjects.bridge_conf(folder, site))
+        process, ready_ms = measures.start(site, folder, subjects.bridge_conf(folder, site))
         with process:
             return {"ready_ms": ready_ms}
 

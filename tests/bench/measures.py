@@ -8,12 +8,13 @@ import contextlib
 import json
 import os
 import re
-import socket
 import sqlite3
 import subprocess
+import threading
 import time
 import urllib.request
 
+import paho.mqtt.client
 import subjects
 from machine import Failed, Process, child_of, free_port, wait_until
 
@@ -72,30 +73,32 @@ def floor(site, count):
             "paho_per_s": run["answered"] / run["seconds"]}
 
 
-@contextlib.contextmanager
-def notify_socket(folder):
-    """What service managers give to a service that says when it is ready."""
-    path = os.path.join(folder, "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(path)
-        listener.settimeout(60)
-        yield path, listener
+def start(site, folder, conf):
+    """Starts the bridge; the process, and the ms until its birth was heard: it takes commands from then on."""
+    born, subscribed = threading.Event(), threading.Event()
 
+    def take(_client, _data, message):
+        if not message.retain and json.loads(message.payload)["state"] != "offline":
+            born.set()
 
-def start(folder, conf):
-    """Starts the bridge; the process, and the ms until it said that it is ready."""
-    with notify_socket(folder) as (path, listener):
+    listener = paho.mqtt.client.Client()
+    listener.on_message = take
+    listener.on_subscribe = lambda *_: subscribed.set()
+    listener.connect("127.0.0.1", site.mqtt)
+    listener.subscribe("bridges/jobbridge/status", 1)
+    listener.loop_start()
+    try:
+        if not subscribed.wait(10):
+            raise Failed("the broker does not answer")
         begun = time.monotonic()
-        process = subjects.bridge_process(folder, conf, env={"NOTIFY_SOCKET": path})
-        try:
-            while b"READY=1" not in listener.recv(4096):
-                pass
-        except OSError as why:
+        process = subjects.bridge_process(folder, conf)
+        if not born.wait(60):
             process.end()
-            raise Failed(f"never ready: {why}") from why
-        ready_ms = (time.monotonic() - begun) * 1000
-    os.unlink(path)
-    return process, ready_ms
+            raise Failed("never ready")
+        return process, (time.monotonic() - begun) * 1000
+    finally:
+        listener.loop_stop()
+        listener.disconnect()
 
 
 def fsyncs(site, durability, count):
@@ -138,7 +141,7 @@ def prepare_backlog(site, folder, waiting):
     """A journal with so many waiting commands, of a bridge whose API is away; its configuration and the API's port."""
     port = free_port()
     conf = subjects.bridge_conf(folder, site, api=port, calls="retry = { base_ms = 50; max_ms = 100; };")
-    process, _ = start(folder, conf)
+    process, _ = start(site, folder, conf)
     with process:
         site.load(mode="publish", number=1)
         process.settle()
@@ -150,7 +153,7 @@ def backlog(site, waiting, count):
     """With so many commands waiting: start, memory, the cost of one more, and of answering when the API is back."""
     folder = subjects.folder_for("backlog")
     conf, port = prepare_backlog(site, folder, waiting)
-    process, ready_ms = start(folder, conf)
+    process, ready_ms = start(site, folder, conf)
     with process:
         process.settle()
         figures = {"ready_ms": ready_ms, "resident_kib": process.resident_kib()}
@@ -201,7 +204,7 @@ def open_runs(site, runs, jobs, seconds, count):
     with emulator(folder, jobs) as (_, port, control):
         ask(control + "/settings", {"ends": "never"})
         conf = subjects.bridge_conf(folder, site, jobs=jobs, follow=True, api=port)
-        process, _ = start(folder, conf)
+        process, _ = start(site, folder, conf)
         with process:
             site.load(number=runs, jobs=jobs, timeout=120)
             time.sleep(6)  # the first look at the log

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sleep that something to read ends: once for each poll, and short while a thread has nothing to read from.
+// The sleep that something to read ends: once for each poll, and short while a thread has nothing to read from. The
+// poll that a connection ends.
 #include "base/clock.h"
 #include "io/mqtt_fair.h"
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -94,12 +96,40 @@ static void a_thread_that_has_not_read_yet_naps_for_a_while(void **state)
     assert_in_range(naps, 1, 100);
 }
 
+static int64_t polled_ms(int fd, int timeout_ms, int expected)
+{
+    struct pollfd fds = {.fd = fd, .events = POLLIN | POLLNVAL}; // as Paho does
+    int64_t begun_ms = clock_now_ms(&real);
+    assert_int_equal(poll(&fds, 1, timeout_ms), expected);
+    assert_int_equal(fds.events, POLLIN | POLLNVAL);
+    assert_int_equal(fds.revents, expected ? POLLIN : 0);
+    return clock_now_ms(&real) - begun_ms;
+}
+
+static void the_first_poll_of_a_connection_ends_when_it_is_established(void **state)
+{
+    int pair[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_true(polled_ms(pair[0], LONG_US / 1000, 0) < LONG_US / 1000);
+    assert_true(polled_ms(pair[0], SHORT_US / 1000, 0) >= SHORT_US / 1000);
+    slept_ms(0); // two sleeps without a poll between: there was no connection, and the number may be another's
+    slept_ms(0);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    assert_true(polled_ms(pair[0], LONG_US / 1000, 1) < LONG_US / 1000);
+    assert_true(polled_ms(pair[0], LONG_US / 1000, 1) < LONG_US / 1000);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_message_ends_a_sleep, make_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(without_a_poll_between_the_next_is_a_whole_one, make_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(a_thread_that_has_not_read_yet_naps_for_a_while, make_pipe, close_pipe),
+        cmocka_unit_test_setup_teardown(the_first_poll_of_a_connection_ends_when_it_is_established, make_pipe,
+                                        close_pipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
