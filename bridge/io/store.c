@@ -432,6 +432,13 @@ static enum status take_lock(struct store *store, char **why)
     return STATUS_OK;
 }
 
+// The first failure stays.
+static void note_rc(struct store_db *db, int rc)
+{
+    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    db->rc = db->rc == SQLITE_OK ? rc : db->rc;
+}
+
 static int64_t query_int(struct store_db *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -441,28 +448,34 @@ static int64_t query_int(struct store_db *db, const char *sql)
         number = sqlite3_column_int64(statement, 0);
     }
     sqlite3_finalize(statement);
-    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-    db->rc = db->rc == SQLITE_OK ? rc : db->rc;
+    note_rc(db, rc);
     return number;
 }
 
-// By the small partial indexes: there may be a million that wait. After recovery only executes are in other states than
-// READY.
+// By the small partial indexes: there may be a million that wait, and without statistics SQLite would rather go through
+// all of these by their expiry. After recovery only executes are in other states than READY.
 static void count_resumed(struct store *store)
 {
+    static const char others[] =
+        "SELECT action FROM commands INDEXED BY commands_others WHERE state = 1 AND action <> 0";
+    int64_t counts[ACTION_COUNT] = {0};
+    sqlite3_stmt *statement = NULL;
     store->tally.following = query_int(&store->db, "SELECT count(*) FROM commands WHERE state < 6 AND state = 5");
-    int64_t executes = store->open - store->tally.following;
-    for (int action = 0; action < ACTION_COUNT; action++) {
-        if (action != ACTION_EXECUTE) {
-            char sql[96];
-            snprintf(sql, sizeof sql, "SELECT count(*) FROM commands WHERE state = 1 AND action <> 0 AND action = %d",
-                     action);
-            int64_t count = query_int(&store->db, sql);
-            tally_resumed(&store->tally, (enum action)action, count);
-            executes -= count;
+    counts[ACTION_EXECUTE] = store->open - store->tally.following;
+    int rc = sqlite3_prepare_v2(store->db.handle, others, -1, &statement, NULL);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        int action = sqlite3_column_int(statement, 0);
+        if (action >= 0 && action < ACTION_COUNT) {
+            counts[action]++;
+            counts[ACTION_EXECUTE]--;
         }
+        rc = SQLITE_OK;
     }
-    tally_resumed(&store->tally, ACTION_EXECUTE, executes);
+    sqlite3_finalize(statement);
+    note_rc(&store->db, rc);
+    for (int action = 0; action < ACTION_COUNT; action++) {
+        tally_resumed(&store->tally, (enum action)action, counts[action]);
+    }
 }
 
 // What the process before us left half done. RETRY_WAIT was surely not sent; a SENT execute may have been.

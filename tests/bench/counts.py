@@ -12,8 +12,9 @@ import os
 import re
 import sys
 
+import measures
 import subjects
-from machine import Process, wait_until
+from machine import wait_until
 
 BUDGET = os.path.join(subjects.HERE, "budget.json")
 SHORT, LONG = 50, 200
@@ -21,8 +22,7 @@ LIBRARIES = ("jobbridge", "libsqlite3", "libcurl", "libpaho-mqtt3as")
 ALLOCATIONS = ("malloc", "calloc", "realloc")
 # futex and poll are left out: how often a thread sleeps is the scheduler's affair.
 CALLS = ("fdatasync", "fsync", "pwrite64", "pread64", "fcntl", "writev", "sendto", "recvfrom", "brk", "mmap")
-
-
+FEW, MANY = 1000, 51000  # commands that wait at a start
 
 
 class Profile:
@@ -75,16 +75,32 @@ def run_once(site, tool, commands):
     """The bridge under a tool, from its start to its end, with so many commands."""
     folder = subjects.folder_for("counts")
     conf = subjects.bridge_conf(folder, site)
-    with Process([*tool, os.path.join(subjects.PROGRAMS, "jobbridge"), "run", "-c", conf],
-                 os.path.join(folder, "jobbridge.log")) as process:
+    with subjects.bridge_process(folder, conf, tool) as process:
         site.wait_ready(process, 60)
         site.load(number=commands, open=1, timeout=60)
 
 
+# -D: the tracer is the grandchild, so that signals and the pid are the bridge's own.
+COUNT = ["strace", "-D", "-f", "-c", "-o"]
+
+
 def system_calls(site, commands):
     path = os.path.join(site.folder, f"strace-{commands}")
-    # -D: the tracer is the grandchild, so that signals and the pid are the bridge's own.
-    run_once(site, ["strace", "-D", "-f", "-c", "-o", path], commands)
+    run_once(site, [*COUNT, path], commands)
+    return read_report(path)
+
+
+def start_calls(site, waiting):
+    """With so many commands waiting, from the start to the birth, and to the end."""
+    folder = subjects.folder_for("counts")
+    path = os.path.join(site.folder, f"strace-start-{waiting}")
+    conf, _ = measures.prepare_backlog(site, folder, waiting)
+    process, _ = measures.start(site, folder, conf, [*COUNT, path])
+    process.end()
+    return read_report(path)
+
+
+def read_report(path):
     wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, "the report of strace")
     counts = dict.fromkeys(CALLS, 0)
     with open(path, encoding="ascii") as file:
@@ -106,6 +122,9 @@ def measure():
         short, long = system_calls(site, SHORT), system_calls(site, LONG)
         for name in CALLS:
             counts[f"calls of {name}"] = (long[name] - short[name]) / (LONG - SHORT)
+        few, many = start_calls(site, FEW), start_calls(site, MANY)
+        counts["calls of pread64 at the start with 1000 more waiting"] = ((many["pread64"] - few["pread64"]) * 1000
+                                                                          / (MANY - FEW))
     return counts
 
 

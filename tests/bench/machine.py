@@ -41,23 +41,14 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def child_of(pid):
-    """The one child of a wrapper."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        words = file.read().split()
-    return int(words[0]) if words else None
-
-
 class Process:
     """A started program. Use it in a with statement: it ends there, whatever happens."""
 
-    def __init__(self, command, log, env=None, wrapped=False):
+    def __init__(self, command, log, env=None):
         self._log = open(log, "ab")
         self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                                        env={**os.environ, **(env or {})}, start_new_session=True)
         self.pid = self._popen.pid
-        if wrapped:
-            self.pid = wait_until(lambda: child_of(self._popen.pid), f"the child of {command[0]}")
 
     def __enter__(self):
         return self
@@ -74,7 +65,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGKILL):
             if not self.alive:
                 break
-            os.kill(self.pid if number == signal.SIGTERM else self._popen.pid, number)
+            os.kill(self.pid, number)
             try:
                 self._popen.wait(END_WAIT_S)
             except subprocess.TimeoutExpired:

@@ -16,7 +16,7 @@ import urllib.request
 
 import paho.mqtt.client
 import subjects
-from machine import Failed, Process, child_of, free_port, wait_until
+from machine import Failed, Process, free_port, wait_until
 
 IN_FLIGHT = 32
 WARM_UP = 300
@@ -73,7 +73,7 @@ def floor(site, count):
             "paho_per_s": run["answered"] / run["seconds"]}
 
 
-def start(site, folder, conf):
+def start(site, folder, conf, wrapper=()):
     """Starts the bridge; the process, and the ms until its birth was heard: it takes commands from then on."""
     born, subscribed = threading.Event(), threading.Event()
 
@@ -91,7 +91,7 @@ def start(site, folder, conf):
         if not subscribed.wait(10):
             raise Failed("the broker does not answer")
         begun = time.monotonic()
-        process = subjects.bridge_process(folder, conf)
+        process = subjects.bridge_process(folder, conf, wrapper)
         if not born.wait(60):
             process.end()
             raise Failed("never ready")
@@ -120,6 +120,11 @@ def fsyncs(site, durability, count):
     return {"fsyncs": calls / count}
 
 
+def told(path):
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT count(*) FROM commands WHERE state < 6 AND seq > 0").fetchone()[0] > 0
+
+
 def fill_journal(path, waiting):
     """Makes one real waiting row into many: the same row but for its id, its request and the order of arrival."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
@@ -144,8 +149,11 @@ def prepare_backlog(site, folder, waiting):
     process, _ = start(site, folder, conf)
     with process:
         site.load(mode="publish", number=1)
+        # Its status `pending` is told: those that it is multiplied into are no news to anybody either.
+        wait_until(lambda: told(os.path.join(folder, "journal.db")), "the status of what waits")
         process.settle()
     fill_journal(os.path.join(folder, "journal.db"), waiting)
+    os.sync()  # else the bridge's first sync would write all of that
     return conf, port
 
 

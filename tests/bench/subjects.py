@@ -145,15 +145,15 @@ def bridge_conf(folder, site, durability="power", jobs=1, follow=False, api=None
     return path
 
 
-def bridge_process(folder, conf, wrapper=(), env=None):
+def bridge_process(folder, conf, wrapper=()):
     return Process([*wrapper, os.path.join(PROGRAMS, "jobbridge"), "run", "-c", conf],
-                   os.path.join(folder, "jobbridge.log"), env=env, wrapped=bool(wrapper))
+                   os.path.join(folder, "jobbridge.log"))
 
 
 @contextlib.contextmanager
-def jobbridge(site, durability, wrapper=(), **options):
+def jobbridge(site, durability, **options):
     folder = folder_for("jobbridge")
-    with bridge_process(folder, bridge_conf(folder, site, durability, **options), wrapper) as process:
+    with bridge_process(folder, bridge_conf(folder, site, durability, **options)) as process:
         site.wait_ready(process)
         yield process
 
