@@ -22,6 +22,7 @@
 #define WAL_HEADER_BYTES      32                     // sqlite.org/fileformat2.html, "The Write-Ahead Log"
 #define WAL_FRAME_HEAD_BYTES  24
 #define WAL_PAGE_MAX_BYTES    65536
+#define CHECK_LOOKS           2           // at contents that look damaged
 #define WAL_MAGIC             0x377f0682U // the last bit: checksums are over big-endian words
 
 static enum status fail(char **why, enum status status, const char *what, const char *detail)
@@ -144,12 +145,8 @@ static void add_sums(struct wal *wal, const unsigned char *data, size_t len)
     }
 }
 
-static bool read_wal_header(struct wal *wal)
+static bool take_wal_header(struct wal *wal, const unsigned char head[WAL_HEADER_BYTES])
 {
-    unsigned char head[WAL_HEADER_BYTES];
-    if (pread(wal->fd, head, sizeof head, 0) != (ssize_t)sizeof head) {
-        return false;
-    }
     uint32_t magic = get_u32(head, true);
     wal->big_endian = magic & 1U;
     wal->page_bytes = get_u32(head + 8, true);
@@ -204,16 +201,20 @@ static bool is_wal_broken(struct wal *wal)
     }
 }
 
-// Only where every commit is synced does the order of the frames on the disk say anything.
-static bool is_wal_damaged(const char *path, bool power)
+// Only where every commit is synced does the order of the frames on the disk say anything. What cannot be read is not
+// damaged for that: the next start may read it.
+static enum status check_wal(const char *path, bool power, char **why)
 {
     char name[FILE_NAME_BYTES];
+    unsigned char head[WAL_HEADER_BYTES];
     struct wal wal = {.fd = open(wal_name(path, name), O_RDONLY | O_CLOEXEC)};
     if (wal.fd < 0) {
-        return false; // SQLite will say why, if it is there
+        return STATUS_OK; // SQLite will say why, if it is there
     }
     bool damaged = false;
-    if (!read_wal_header(&wal)) {
+    ssize_t got = pread(wal.fd, head, sizeof head, 0);
+    int error = errno;
+    if (got != (ssize_t)sizeof head || !take_wal_header(&wal, head)) {
         damaged = file_size(name) > WAL_HEADER_BYTES; // the head is synced before the first frame is written
     } else if (power) {
         wal.frame = malloc(WAL_FRAME_HEAD_BYTES + (size_t)wal.page_bytes);
@@ -221,7 +222,10 @@ static bool is_wal_damaged(const char *path, bool power)
         free(wal.frame);
     }
     close(wal.fd);
-    return damaged;
+    if (got < 0) {
+        return fail(why, STATUS_IO, "cannot read the journal's write-ahead log", strerror(error));
+    }
+    return damaged ? fail(why, STATUS_INVALID, "its write-ahead log is damaged", NULL) : STATUS_OK;
 }
 
 // Without a log the file is all there is: closing took the log into it and synced it before the log went. It must have
@@ -273,10 +277,8 @@ enum status store_file_prepare(const char *path, bool power, char **why)
     if (is_file_short(path, size)) {
         return fail(why, STATUS_INVALID, "its file is cut short", NULL);
     }
-    if (is_wal_damaged(path, power)) {
-        return fail(why, STATUS_INVALID, "its write-ahead log is damaged", NULL);
-    }
-    return sync_log(path, why);
+    enum status rc = check_wal(path, power, why);
+    return rc != STATUS_OK ? rc : sync_log(path, why);
 }
 
 // The first complaint of SQLite's own check, "ok" when there is none.
@@ -293,6 +295,19 @@ static int check_text(struct store_db *db, char *text, size_t text_bytes)
     return rc;
 }
 
+// The error of a read of the journal or its log that failed, 0: none did. SQLite's check tells it like damage.
+static int read_error(struct store_db *db)
+{
+    int error = 0;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log);
+    if (error == 0 && log && log->pMethods) {
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    return error;
+}
+
 enum status store_file_check(struct store_db *db, const char *path, char **why)
 {
     char said[256] = "";
@@ -301,12 +316,21 @@ enum status store_file_check(struct store_db *db, const char *path, char **why)
         LOG_INFO("journal is large and is not read through at the start", LOG_INT("bytes", size));
         return STATUS_OK;
     }
-    int rc = check_text(db, said, sizeof said);
+    int rc = SQLITE_OK;
+    // Looked at twice before it is called damaged: a shortage of memory passes for damage, too.
+    for (int looks = 0; looks < CHECK_LOOKS && rc == SQLITE_OK && strcmp(said, "ok") != 0; looks++) {
+        rc = check_text(db, said, sizeof said);
+    }
     if (rc != SQLITE_OK) {
         return fail(why, store_result_corrupt(rc) ? STATUS_INVALID : STATUS_IO, "cannot read the journal through",
                     sqlite3_errmsg(db->handle));
     }
-    return strcmp(said, "ok") == 0 ? STATUS_OK : fail(why, STATUS_INVALID, "its contents are damaged", said);
+    if (strcmp(said, "ok") == 0) {
+        return STATUS_OK;
+    }
+    int error = read_error(db);
+    return error ? fail(why, STATUS_IO, "cannot read the journal through", strerror(error))
+                 : fail(why, STATUS_INVALID, "its contents are damaged", said);
 }
 
 enum status store_set_aside(const char *path, int64_t wall_ms, char **name)

@@ -2,6 +2,7 @@
 """A damaged journal is found at the start, kept under another name as it was, reported, and replaced by a new one; what a
 power cut may leave is no damage, and what is no journal of ours is left alone."""
 
+import errno
 import glob
 import os
 import random
@@ -9,6 +10,10 @@ import sqlite3
 
 import pytest
 
+from harness import eventually
+from harness.api import ROOT
+
+SHIM = os.environ.get("FAULT_SHIM", os.path.join(ROOT, "build", "dev", "libfault-shim.so"))
 PAGE_BYTES = 4096
 FRAME_BYTES = PAGE_BYTES + 24
 
@@ -85,6 +90,11 @@ def contents(path):
     return found
 
 
+def failing_reads(site, at, times):
+    return {"LD_PRELOAD": SHIM, "FAULT_STATE": os.path.join(site.folder, "state"), "FAULT_CALL": "pread",
+            "FAULT_AT": str(at), "FAULT_TIMES": str(times), "FAULT_DO": str(errno.EIO), "FAULT_PATH": "journal.db"}
+
+
 def fill(site):
     site.start(run_ms=50)
     commands = [site.send("execute", {"templateContext": {"text": "x" * 500, "i": i}}) for i in range(12)]
@@ -144,6 +154,33 @@ def test_what_a_power_cut_leaves_is_no_damage(site, way):
     assert site.wait_bridge_state("degraded", "online", after=heard)["state"] == "online"
     assert not glob.glob(site.journal_path + ".damaged-*")
     site.send("execute").accepted()
+
+
+@pytest.mark.parametrize("end", ["closed", "killed"])
+def test_what_cannot_be_read_is_no_damage(site, end):
+    """A read that fails, once or for a while, at any place of a start: the next start has all that waited."""
+    fill(site)
+    site.api.kill()
+    waiting = site.send("execute")
+    eventually(lambda: waiting.states(), "it waits")
+    if end == "killed":
+        site.bridge.kill()
+    else:
+        assert site.bridge.terminate() == 0
+    exits = set()
+    for at in range(1, 60, 2):
+        heard = len(site.client.on(site.bridge_topic))
+        site.launch_bridge(env=failing_reads(site, at, 1 if at % 4 == 1 else 1000))
+        eventually(lambda: not site.bridge.alive or len(site.client.on(site.bridge_topic)) > heard,
+                   "it ended, or is up")
+        if not site.bridge.alive:
+            exits.add(site.bridge.process.wait())
+        site.bridge.kill()
+        assert not glob.glob(site.journal_path + ".damaged-*"), (at, site.bridge.log[-2000:])
+    assert exits == {74}
+    site.api.start(run_ms=50)
+    site.start_bridge()
+    waiting.accepted()
 
 
 def check_refused(site, words):
