@@ -102,7 +102,7 @@ static void on_published(void *context, int64_t id, const char *reason)
     } else if (reason[0]) {
         LOG_ERROR("broker refuses the bridge's status", LOG_TEXT("why", reason));
     } else {
-        memory_release_code(); // the start, or a reconnection, is over
+        memory_release_code(); // after the birth, that is: the start is over. At later ones it costs little
     }
 }
 

@@ -11,9 +11,7 @@ import sqlite3
 import pytest
 
 from harness import eventually
-from harness.api import ROOT
 
-SHIM = os.environ.get("FAULT_SHIM", os.path.join(ROOT, "build", "dev", "libfault-shim.so"))
 PAGE_BYTES = 4096
 FRAME_BYTES = PAGE_BYTES + 24
 
@@ -88,11 +86,6 @@ def contents(path):
             with open(path + suffix, "rb") as file:
                 found[suffix] = file.read()
     return found
-
-
-def failing_reads(site, at, times):
-    return {"LD_PRELOAD": SHIM, "FAULT_STATE": os.path.join(site.folder, "state"), "FAULT_CALL": "pread",
-            "FAULT_AT": str(at), "FAULT_TIMES": str(times), "FAULT_DO": str(errno.EIO), "FAULT_PATH": "journal.db"}
 
 
 def fill(site):
@@ -170,7 +163,7 @@ def test_what_cannot_be_read_is_no_damage(site, end):
     exits = set()
     for at in range(1, 60, 2):
         heard = len(site.client.on(site.bridge_topic))
-        site.launch_bridge(env=failing_reads(site, at, 1 if at % 4 == 1 else 1000))
+        site.launch_bridge(env=site.failing_journal("pread", errno.EIO, 1 if at % 4 == 1 else 1000, at=at))
         eventually(lambda: not site.bridge.alive or len(site.client.on(site.bridge_topic)) > heard,
                    "it ended, or is up")
         if not site.bridge.alive:

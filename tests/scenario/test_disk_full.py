@@ -8,10 +8,7 @@ import os
 import pytest
 
 from harness import eventually
-from harness.api import ROOT
 from harness.process import log_text
-
-SHIM = os.environ.get("FAULT_SHIM", os.path.join(ROOT, "build", "dev", "libfault-shim.so"))
 
 
 class Disk:
@@ -19,9 +16,7 @@ class Disk:
 
     def __init__(self, site, number):
         self._flag = os.path.join(site.folder, "disk-full")
-        self.env = {"LD_PRELOAD": SHIM, "FAULT_STATE": os.path.join(site.folder, "state"),
-                    "FAULT_CALL": "write,pwrite,truncate,fsync", "FAULT_TIMES": "0", "FAULT_DO": str(number),
-                    "FAULT_PATH": "journal.db", "FAULT_WHILE": self._flag}
+        self.env = site.failing_journal("write,pwrite,truncate,fsync", number, times=0, **{"while": self._flag})
 
     def fill(self):
         open(self._flag, "w", encoding="utf-8").close()

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 
-from .api import APPLICATION_ID, Api, JOB_IDS
+from .api import APPLICATION_ID, Api, JOB_IDS, ROOT
 from .bridge import Bridge
 from .broker import Broker
 from .client import Client
@@ -16,6 +16,7 @@ from .ports import free_port
 from .process import log_text, tail
 from .web import Web
 
+SHIM = os.environ.get("FAULT_SHIM", os.path.join(ROOT, "build", "dev", "libfault-shim.so"))
 FINAL_STATES = {"completed", "errored", "canceled", "rejected", "expired", "unknown"}
 ALL_ACTIONS = ["execute", "cancelExecution", "get", "logs", "patch", "delete"]
 
@@ -158,6 +159,12 @@ class Site:
     def launch_bridge(self, wrapper=(), env=None):
         self.bridge.write_configuration(self.config)
         self.bridge.launch(wrapper, env)
+
+    def failing_journal(self, calls, error, times=1, **more):
+        """The environment of a bridge whose calls on its journal fail with an errno; see tests/fault/shim.c."""
+        return {"LD_PRELOAD": SHIM, "FAULT_STATE": os.path.join(self.folder, "state"), "FAULT_CALL": calls,
+                "FAULT_DO": str(error), "FAULT_TIMES": str(times), "FAULT_PATH": "journal.db",
+                **{f"FAULT_{name.upper()}": str(value) for name, value in more.items()}}
 
     def start_bridge(self, wrapper=(), env=None, timeout=20):
         before = self.client.on(self.bridge_topic)
